@@ -1,0 +1,187 @@
+package directory
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// The compact binary form below is what snapshots are spooled in, what hashes are taken of and what the base is stored
+// as. It is deterministic: the same content gives the same bytes.
+
+// ErrCorrupt says that bytes are not what AppendBinary wrote.
+var ErrCorrupt = errors.New("stored record is damaged")
+
+func appendText(b []byte, s string) []byte {
+	b = binary.AppendUvarint(b, uint64(len(s)))
+	return append(b, s...)
+}
+
+func appendTexts(b []byte, items []string) []byte {
+	b = binary.AppendUvarint(b, uint64(len(items)))
+	for _, item := range items {
+		b = appendText(b, item)
+	}
+	return b
+}
+
+// AppendBinary appends the value in its stored form.
+func (v Value) AppendBinary(b []byte) []byte {
+	b = append(b, byte(v.kind))
+	switch v.kind {
+	case KindText:
+		return appendText(b, v.text)
+	case KindBool:
+		return append(b, byte(v.bits))
+	case KindNumber, KindTime:
+		return binary.BigEndian.AppendUint64(b, v.bits)
+	case KindList:
+		return appendTexts(b, v.list)
+	default:
+		return b
+	}
+}
+
+// AppendBinary appends the attributes in their stored form, sorted by name.
+func (a Attributes) AppendBinary(b []byte) []byte {
+	b = binary.AppendUvarint(b, uint64(len(a)))
+	for _, name := range a.Names() {
+		b = appendText(b, name)
+		b = a[name].AppendBinary(b)
+	}
+	return b
+}
+
+// AppendBinary appends the account in its stored form. Groups are written in sorted order.
+func (a Account) AppendBinary(b []byte) []byte {
+	b = appendText(b, a.ID)
+	b = append(b, byte(a.Status))
+	b = appendText(b, a.Revision)
+	b = appendText(b, a.Privileged)
+	b = appendText(b, a.ReadOnly)
+	b = appendText(b, a.Problem)
+	known := byte(0)
+	if a.GroupsKnown {
+		known = 1
+	}
+	b = append(b, known)
+	groups := slices.Clone(a.Groups)
+	slices.Sort(groups)
+	b = appendTexts(b, groups)
+	return a.Attributes.AppendBinary(b)
+}
+
+// DecodeAttributes reads what Attributes.AppendBinary wrote and returns the rest.
+func DecodeAttributes(b []byte) (Attributes, []byte, error) {
+	r := reader{b: b}
+	attributes := r.attributes()
+	return attributes, r.b, r.err
+}
+
+// DecodeAccount reads what Account.AppendBinary wrote and returns the rest.
+func DecodeAccount(b []byte) (Account, []byte, error) {
+	r := reader{b: b}
+	account := Account{ID: r.text(), Status: Status(r.byte()), Revision: r.text(), Privileged: r.text(), ReadOnly: r.text(), Problem: r.text()}
+	account.GroupsKnown = r.byte() == 1
+	account.Groups = r.texts()
+	account.Attributes = r.attributes()
+	return account, r.b, r.err
+}
+
+// reader takes values off the front of b; the first fault sticks.
+type reader struct {
+	b   []byte
+	err error
+}
+
+func (r *reader) fail() {
+	if r.err == nil {
+		r.err = ErrCorrupt
+	}
+	r.b = nil
+}
+
+func (r *reader) byte() byte {
+	if len(r.b) == 0 {
+		r.fail()
+		return 0
+	}
+	c := r.b[0]
+	r.b = r.b[1:]
+	return c
+}
+
+func (r *reader) length() int {
+	n, size := binary.Uvarint(r.b)
+	if size <= 0 || n > uint64(len(r.b)-size) {
+		r.fail()
+		return 0
+	}
+	r.b = r.b[size:]
+	return int(n)
+}
+
+func (r *reader) text() string {
+	n := r.length()
+	if r.err != nil {
+		return ""
+	}
+	s := string(r.b[:n])
+	r.b = r.b[n:]
+	return s
+}
+
+func (r *reader) texts() []string {
+	n := r.length()
+	if r.err != nil || n == 0 {
+		return nil
+	}
+	items := make([]string, 0, n)
+	for range n {
+		items = append(items, r.text())
+	}
+	return items
+}
+
+func (r *reader) value() Value {
+	kind := Kind(r.byte())
+	switch kind {
+	case KindEmpty:
+		return Value{}
+	case KindText:
+		return Value{kind: kind, text: r.text()}
+	case KindBool:
+		return Value{kind: kind, bits: uint64(r.byte())}
+	case KindNumber, KindTime:
+		if len(r.b) < 8 {
+			r.fail()
+			return Value{}
+		}
+		bits := binary.BigEndian.Uint64(r.b)
+		r.b = r.b[8:]
+		return Value{kind: kind, bits: bits}
+	case KindList:
+		return Value{kind: kind, list: r.texts()}
+	default:
+		if r.err == nil {
+			r.err = fmt.Errorf("%w: value of kind %d", ErrCorrupt, kind)
+		}
+		r.b = nil
+		return Value{}
+	}
+}
+
+func (r *reader) attributes() Attributes {
+	n := r.length()
+	attributes := make(Attributes, n)
+	for range n {
+		name := r.text()
+		value := r.value()
+		if r.err != nil {
+			return nil
+		}
+		attributes[name] = value
+	}
+	return attributes
+}

@@ -1,0 +1,238 @@
+// Package plan holds what a run is going to do, as plain data: operations in the order in which they are carried out, each
+// with its changes and the sentence why. A plan is made before anything is written, prints for people and as JSON, and is
+// the same, byte for byte, for the same input.
+package plan
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/rollcall-sync/rollcall/sync/directory"
+)
+
+// Side is where an operation writes.
+type Side string
+
+// The sides of a sync.
+const (
+	Source Side = "source"
+	Target Side = "target"
+)
+
+// Other returns the opposite side.
+func (s Side) Other() Side {
+	if s == Source {
+		return Target
+	}
+	return Source
+}
+
+// Action is what an operation does.
+type Action string
+
+// The actions. Link writes to the state alone.
+const (
+	Link        Action = "link"
+	CreateGroup Action = "create_group"
+	Update      Action = "update"
+	Create      Action = "create"
+	Activate    Action = "activate"
+	GroupAdd    Action = "group_add"
+	GroupRemove Action = "group_remove"
+	Deactivate  Action = "deactivate"
+	Delete      Action = "delete"
+)
+
+// phases is the order in which actions are carried out. Updates come before creations because they may free a unique value
+// that a new account wants; what takes access away comes last, when everything else is known to have worked.
+var phases = []Action{Link, CreateGroup, Update, Create, Activate, GroupAdd, GroupRemove, Deactivate, Delete}
+
+// Phase returns the place of an action in the order of a run. Group changes share one, because they are sent together.
+func (a Action) Phase() int {
+	if a == GroupRemove {
+		a = GroupAdd
+	}
+	return slices.Index(phases, a)
+}
+
+// Loss reports whether the action takes access away.
+func (a Action) Loss() bool { return a == Deactivate || a == Delete || a == GroupRemove }
+
+// Change is one attribute that gets another value.
+type Change struct {
+	Attribute string          `json:"attribute"`
+	Before    directory.Value `json:"before"`
+	After     directory.Value `json:"after"`
+	// Rule is the expression that gave the value.
+	Rule string `json:"rule,omitempty"`
+}
+
+// Operation is one write, or one link.
+type Operation struct {
+	// Seq numbers the operations of a plan from 1.
+	Seq    int    `json:"seq"`
+	Side   Side   `json:"side"`
+	Action Action `json:"action"`
+	// Account is the name people know the account by.
+	Account string `json:"account"`
+	// SourceID and TargetID are the ids of the pair; the one of an account that is yet to be created is empty.
+	SourceID string   `json:"source_id,omitempty"`
+	TargetID string   `json:"target_id,omitempty"`
+	Changes  []Change `json:"changes,omitempty"`
+	// Group is the group that is created, joined or left. Its ID is empty when it is yet to be created.
+	GroupID   string `json:"group_id,omitempty"`
+	GroupName string `json:"group,omitempty"`
+	// Groups are the ids that a creation puts the account into, or that an activation restores.
+	Groups []string `json:"groups,omitempty"`
+	Reason string   `json:"reason"`
+	// Revision is the account's revision when it was read.
+	Revision string `json:"revision,omitempty"`
+	// After lists the operations (by Seq) that must have succeeded before this one.
+	After []int `json:"after,omitempty"`
+	// Origin says how a link or a creation came about; see state.Origin.
+	Origin string `json:"origin,omitempty"`
+	// Temporary is set on the first of two steps of an exchange of unique values.
+	Temporary bool `json:"temporary,omitempty"`
+}
+
+// WrittenID returns the id of the account that the operation writes, empty for one that is yet to be created.
+func (o Operation) WrittenID() string {
+	if o.Side == Source {
+		return o.SourceID
+	}
+	return o.TargetID
+}
+
+// key identifies an operation across plans, whatever its number: who, where, what.
+func (o Operation) key() string {
+	parts := []string{string(o.Side), string(o.Action), o.SourceID, o.TargetID, o.GroupID, o.GroupName}
+	if o.SourceID == "" && o.TargetID == "" {
+		parts = append(parts, o.Account)
+	}
+	return strings.Join(parts, "\x00")
+}
+
+// Plan is the ordered list of operations of one sync.
+type Plan struct {
+	Sync       string      `json:"sync"`
+	Operations []Operation `json:"operations"`
+	Notes      []Note      `json:"notes"`
+}
+
+// Note is something that the plan leaves alone and says so: an ambiguous match, a privileged account, an operation that the
+// side cannot do.
+type Note struct {
+	Kind    NoteKind `json:"kind"`
+	Account string   `json:"account"`
+	ID      string   `json:"id,omitempty"`
+	Message string   `json:"message"`
+}
+
+// NoteKind groups notes for counting and for choosing what to show.
+type NoteKind string
+
+// The kinds of notes.
+const (
+	NoteAmbiguous   NoteKind = "ambiguous"   // several matches, or one that is taken
+	NoteConflict    NoteKind = "conflict"    // both sides changed, or a unique value is taken
+	NoteProtected   NoteKind = "protected"   // privileged, protected, read-only, or the own account
+	NoteInvalid     NoteKind = "invalid"     // the record lacks something, or cannot be used
+	NoteRespected   NoteKind = "respected"   // somebody else deactivated it, or a policy says report
+	NoteUnsupported NoteKind = "unsupported" // the side cannot do it
+	NoteWithheld    NoteKind = "withheld"    // held back because a listing was not proven complete
+	NoteSuspected   NoteKind = "suspected"   // missing from a listing, not yet proven gone
+	NoteUnknown     NoteKind = "unknown"     // status, scope or groups could not be told
+)
+
+// Sort puts operations into the order of a run and numbers them. Numbers in After are translated.
+func (p *Plan) Sort() {
+	slices.SortStableFunc(p.Operations, compare)
+	translate := make(map[int]int, len(p.Operations))
+	for i := range p.Operations {
+		translate[p.Operations[i].Seq] = i + 1
+	}
+	for i := range p.Operations {
+		o := &p.Operations[i]
+		o.Seq = i + 1
+		for j, seq := range o.After {
+			o.After[j] = translate[seq]
+		}
+		slices.Sort(o.After)
+	}
+	slices.SortFunc(p.Notes, func(a, b Note) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Account, b.Account), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Message, b.Message))
+	})
+}
+
+func compare(a, b Operation) int {
+	return cmp.Or(
+		cmp.Compare(a.Action.Phase(), b.Action.Phase()),
+		-cmp.Compare(a.Side, b.Side),
+		-compareBool(a.Temporary, b.Temporary),
+		cmp.Compare(a.Account, b.Account), cmp.Compare(a.SourceID, b.SourceID), cmp.Compare(a.TargetID, b.TargetID),
+		cmp.Compare(a.Action, b.Action), cmp.Compare(a.GroupName, b.GroupName), cmp.Compare(a.GroupID, b.GroupID),
+	)
+}
+
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return 1
+	default:
+		return -1
+	}
+}
+
+// Keys returns the identities of all operations, sorted: what an approval covers.
+func (p *Plan) Keys() []string {
+	keys := make([]string, 0, len(p.Operations))
+	for _, o := range p.Operations {
+		sum := sha256.Sum256([]byte(o.key()))
+		keys = append(keys, hex.EncodeToString(sum[:12]))
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// Token is a short name for this set of operations, for the command that approves it.
+func (p *Plan) Token() string {
+	sum := sha256.Sum256([]byte(p.Sync + "\n" + strings.Join(p.Keys(), "\n")))
+	return hex.EncodeToString(sum[:5])
+}
+
+// Counts returns how many operations of each action the plan has, per side.
+func (p *Plan) Counts() map[Side]map[Action]int {
+	counts := map[Side]map[Action]int{Source: {}, Target: {}}
+	for _, o := range p.Operations {
+		counts[o.Side][o.Action]++
+	}
+	return counts
+}
+
+// Losers returns the accounts that lose access, each once, in the order of the plan.
+func (p *Plan) Losers() []Operation {
+	var losers []Operation
+	seen := make(map[string]bool)
+	for _, o := range p.Operations {
+		who := string(o.Side) + "\x00" + o.WrittenID()
+		if o.Action.Loss() && !seen[who] {
+			seen[who] = true
+			losers = append(losers, o)
+		}
+	}
+	return losers
+}
+
+// plural returns "1 account" or "3 accounts".
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return strconv.Itoa(n) + " " + noun + "s"
+}
