@@ -65,7 +65,7 @@ func WithoutUnmanagedAttributes() RealmOption {
 
 // WithRoles replaces the roles of realm-management that the client's service account has; none is allowed.
 func WithRoles(roles ...string) RealmOption {
-	return func(o *realmOptions) { o.roles = roles }
+	return func(o *realmOptions) { o.roles = append([]string{}, roles...) }
 }
 
 // Realm makes a fresh realm, which is removed when the test ends. Attributes beyond the user profile are kept unless an

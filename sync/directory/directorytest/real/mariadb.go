@@ -26,13 +26,14 @@ func MariaDB(t testing.TB) *Database {
 	t.Helper()
 	address := need(t, rig.MariaDBVariable)
 	name := "t" + strings.ToLower(rand.Text()[:12])
-	d := &Database{Address: address, Name: name, User: name, Password: rand.Text(), Admin: openAdmin(t, address, "")}
-	d.exec(t, "CREATE DATABASE "+name+" CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_520_ci")
-	d.exec(t, fmt.Sprintf("CREATE USER %s@'127.0.0.1' IDENTIFIED BY '%s'", name, d.Password))
-	d.exec(t, fmt.Sprintf("GRANT ALL ON %s.* TO %s@'127.0.0.1'", name, name))
+	d := &Database{Address: address, Name: name, User: name, Password: rand.Text()}
+	server := &Database{Admin: openAdmin(t, address, "")}
+	server.exec(t, "CREATE DATABASE "+name+" CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_520_ci")
+	server.exec(t, fmt.Sprintf("CREATE USER %s@'127.0.0.1' IDENTIFIED BY '%s'", name, d.Password))
+	server.exec(t, fmt.Sprintf("GRANT ALL ON %s.* TO %s@'127.0.0.1'", name, name))
 	t.Cleanup(func() {
-		d.exec(t, "DROP DATABASE "+name)
-		d.exec(t, fmt.Sprintf("DROP USER %s@'127.0.0.1'", name))
+		server.exec(t, "DROP DATABASE "+name)
+		server.exec(t, fmt.Sprintf("DROP USER %s@'127.0.0.1'", name))
 	})
 	d.Admin = openAdmin(t, address, name)
 	return d
@@ -54,7 +55,6 @@ func openAdmin(t testing.TB, address, name string) *sql.DB {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Added before the clean-up that drops the database, so it runs after it.
 	t.Cleanup(func() { db.Close() })
 	return db
 }
