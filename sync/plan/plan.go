@@ -8,7 +8,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/rollcall-sync/rollcall/sync/directory"
@@ -107,13 +106,18 @@ func (o Operation) WrittenID() string {
 	return o.TargetID
 }
 
-// key identifies an operation across plans, whatever its number: who, where, what.
-func (o Operation) key() string {
+// Key identifies an operation across plans, whatever its number: who, where, what, and to which values. An approval is
+// given for keys.
+func (o Operation) Key() string {
 	parts := []string{string(o.Side), string(o.Action), o.SourceID, o.TargetID, o.GroupID, o.GroupName}
 	if o.SourceID == "" && o.TargetID == "" {
 		parts = append(parts, o.Account)
 	}
-	return strings.Join(parts, "\x00")
+	for _, change := range o.Changes {
+		parts = append(parts, change.Attribute, change.After.String())
+	}
+	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
+	return hex.EncodeToString(sum[:12])
 }
 
 // Plan is the ordered list of operations of one sync.
@@ -193,8 +197,7 @@ func compareBool(a, b bool) int {
 func (p *Plan) Keys() []string {
 	keys := make([]string, 0, len(p.Operations))
 	for _, o := range p.Operations {
-		sum := sha256.Sum256([]byte(o.key()))
-		keys = append(keys, hex.EncodeToString(sum[:12]))
+		keys = append(keys, o.Key())
 	}
 	slices.Sort(keys)
 	return keys
@@ -227,12 +230,4 @@ func (p *Plan) Losers() []Operation {
 		}
 	}
 	return losers
-}
-
-// plural returns "1 account" or "3 accounts".
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return strconv.Itoa(n) + " " + noun + "s"
 }

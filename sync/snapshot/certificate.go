@@ -1,0 +1,149 @@
+package snapshot
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Certificate says whether a listing is proven complete, clause by clause. Nobody loses access without it.
+type Certificate struct {
+	Complete bool     `json:"complete"`
+	Clauses  []Clause `json:"clauses"`
+}
+
+// Clause is one proof.
+type Clause struct {
+	Name   string `json:"name"`
+	Passed bool   `json:"passed"`
+	// Detail says what was seen; Remedy what to do about a failed clause.
+	Detail string `json:"detail"`
+	Remedy string `json:"remedy,omitempty"`
+}
+
+// The names of the clauses.
+const (
+	ClauseChain   = "page chain closed"
+	ClauseRepeats = "no account listed twice"
+	ClauseCount   = "count agrees with the directory's own"
+	ClauseWhole   = "records whole"
+	ClauseGroups  = "groups read whole"
+	ClauseSize    = "size within the usual band"
+	ClauseDirect  = "looked up directly"
+)
+
+func (c *Certificate) add(name string, passed bool, detail, remedy string) {
+	if passed {
+		remedy = ""
+	}
+	c.Clauses = append(c.Clauses, Clause{Name: name, Passed: passed, Detail: detail, Remedy: remedy})
+	c.Complete = true
+	for _, clause := range c.Clauses {
+		c.Complete = c.Complete && clause.Passed
+	}
+}
+
+// Failed returns what failed, as one sentence; empty for a complete listing.
+func (c Certificate) Failed() string {
+	var failed []string
+	for _, clause := range c.Clauses {
+		if !clause.Passed {
+			failed = append(failed, fmt.Sprintf("%s: %s", clause.Name, clause.Detail))
+		}
+	}
+	return strings.Join(failed, "; ")
+}
+
+// Remedies returns what to do about the failed clauses.
+func (c Certificate) Remedies() []string {
+	var remedies []string
+	for _, clause := range c.Clauses {
+		if !clause.Passed && clause.Remedy != "" {
+			remedies = append(remedies, clause.Remedy)
+		}
+	}
+	return remedies
+}
+
+// Expectation is what is known of a directory before it is listed.
+type Expectation struct {
+	// LastCount is the number of accounts in the last complete listing; -1 when there was none.
+	LastCount int
+	// Linked is the number of accounts that links point to.
+	Linked int
+	// Trust is set when an administrator said for this run that the size is right, whatever it is.
+	Trust bool
+}
+
+// bandFloor and bandShare are the usual band: a listing that shrinks by more than half, and by more than a handful, is
+// more often broken than true.
+const (
+	bandFloor = 5
+	bandShare = 0.5
+)
+
+// judge gives the verdict on a listing.
+func (s *Snapshot) judge(expect Expectation, facts listingFacts) {
+	c := &s.Certificate
+	name := s.Description.Name
+	if facts.broke != nil {
+		c.add(ClauseChain, false, fmt.Sprintf("the listing broke off after %d accounts: %v", s.Len(), facts.broke),
+			fmt.Sprintf("run again when %s answers; `rollcall check` tells more", name))
+	} else {
+		c.add(ClauseChain, true, fmt.Sprintf("%d pages, the last one marked as the last", facts.pages), "")
+	}
+	c.add(ClauseRepeats, facts.repeated == 0, fmt.Sprintf("%d accounts came more than once", facts.repeated),
+		"accounts were added or removed during the listing, or the server repeats pages; run again")
+	s.judgeCount(facts)
+	c.add(ClauseWhole, facts.doubt == "", orElse(facts.doubt, "all fields that only an administrator sees are there"),
+		fmt.Sprintf("give the account that Rollcall signs in to %s with the rights that `rollcall check` names", name))
+	if facts.groupsAsked {
+		c.add(ClauseGroups, facts.groupsBroke == nil, orElse(errorText(facts.groupsBroke), fmt.Sprintf("%d groups", len(s.Groups))),
+			fmt.Sprintf("run again when %s answers, or give the right to read groups and members", name))
+	}
+	s.judgeSize(expect)
+}
+
+func (s *Snapshot) judgeCount(facts listingFacts) {
+	remedy := "accounts were added or removed during the listing, or the account that Rollcall signs in with may not see all of them; run again, then `rollcall check`"
+	switch {
+	case facts.countErr != nil:
+		s.Certificate.add(ClauseCount, false, "the count could not be read: "+facts.countErr.Error(), remedy)
+	case facts.before >= 0 || facts.after >= 0:
+		s.Certificate.add(ClauseCount, s.Len() == facts.before && s.Len() == facts.after,
+			fmt.Sprintf("%d listed, %d counted before and %d after", s.Len(), facts.before, facts.after), remedy)
+	case facts.total >= 0:
+		s.Certificate.add(ClauseCount, s.Len() == facts.total && !facts.totalMoved,
+			fmt.Sprintf("%d listed, %d counted", s.Len(), facts.total), remedy)
+	}
+}
+
+// judgeSize compares with the last complete listing. Empty is always a failure, unless nothing was expected or somebody
+// said that it is true.
+func (s *Snapshot) judgeSize(expect Expectation) {
+	n := s.Len()
+	remedy := fmt.Sprintf("if this is true, say so for one run: --trust-size %s", s.Description.Name)
+	switch {
+	case expect.Trust:
+		s.Certificate.add(ClauseSize, true, fmt.Sprintf("%d accounts, taken as true for this run", n), "")
+	case n == 0 && (expect.Linked > 0 || expect.LastCount > 0):
+		s.Certificate.add(ClauseSize, false, "the listing is empty", remedy)
+	case expect.LastCount >= 0 && expect.LastCount-n > bandFloor && float64(n) < bandShare*float64(expect.LastCount):
+		s.Certificate.add(ClauseSize, false, fmt.Sprintf("%d accounts, after %d in the last complete listing", n, expect.LastCount), remedy)
+	default:
+		s.Certificate.add(ClauseSize, true, fmt.Sprintf("%d accounts", n), "")
+	}
+}
+
+func orElse(text, otherwise string) string {
+	if text == "" {
+		return otherwise
+	}
+	return text
+}
+
+func errorText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
