@@ -1,0 +1,221 @@
+package wordpress
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/rollcall-sync/rollcall/sync/directory"
+)
+
+// report collects findings.
+type report []directory.Finding
+
+func (r *report) ok(subject, message string) {
+	*r = append(*r, directory.Finding{Level: directory.LevelOK, Subject: subject, Message: message})
+}
+
+func (r *report) warn(subject, message, remedy string) {
+	*r = append(*r, directory.Finding{Level: directory.LevelWarning, Subject: subject, Message: message, Remedy: remedy})
+}
+
+func (r *report) fault(subject, message, remedy string) {
+	*r = append(*r, directory.Finding{Level: directory.LevelError, Subject: subject, Message: message, Remedy: remedy})
+}
+
+// failed turns the error of a question into a finding.
+func (r *report) failed(subject string, err error) {
+	remedy := "look into the site's PHP error log"
+	var e *directory.Error
+	if errors.As(err, &e) {
+		short := *e
+		short.Directory, short.Op, short.Record, short.Remedy = "", "", "", ""
+		err = &short
+		if e.Remedy != "" {
+			remedy = e.Remedy
+		}
+	}
+	r.fault(subject, err.Error(), remedy)
+}
+
+// me is the account that Rollcall signs in with.
+type me struct {
+	ID           json.Number `json:"id"`
+	Username     string      `json:"username"`
+	Roles        roleList    `json:"roles"`
+	Capabilities grants      `json:"capabilities"`
+}
+
+// Check implements [directory.Checker]. It sends eight requests at most and writes nothing.
+func (s *site) Check(ctx context.Context, request directory.CheckRequest) ([]directory.Finding, error) {
+	const op = "check"
+	if err := ctx.Err(); err != nil {
+		return nil, s.client.fail(call{op: op}, &directory.Error{Kind: directory.Retryable, Err: err})
+	}
+	var r report
+	var self me
+	k := call{method: http.MethodGet, route: meRoute, query: url.Values{"context": {"edit"}, "_fields": {"id,username,roles,capabilities"}}, op: op}
+	if _, err := s.client.get(ctx, k, &self); err != nil {
+		s.explain(ctx, &r, err)
+		return r, nil
+	}
+	r.ok("connection", fmt.Sprintf("signed in to %s as %s", s.client.base, self.Username))
+	s.checkCapabilities(&r, self, request.Write)
+	total, err := s.CountAccounts(ctx)
+	if err != nil {
+		r.failed("listing", err)
+		return r, nil
+	}
+	r.ok("listing", fmt.Sprintf("WordPress counts %d users", total))
+	f, err := s.siteFeatures(ctx, op)
+	if err != nil {
+		r.failed("schema", err)
+		return r, nil
+	}
+	s.checkMeta(&r, f, request.Attributes)
+	s.checkMultisite(ctx, &r)
+	if request.Write {
+		s.checkWrites(ctx, &r, f, self)
+	}
+	return r, nil
+}
+
+// explain says why the first request failed, with what the site's index tells without signing in.
+func (s *site) explain(ctx context.Context, r *report, cause error) {
+	r.failed("connection", cause)
+	if !errors.Is(cause, directory.Auth) {
+		return
+	}
+	if bare := strings.ReplaceAll(s.client.password, " ", ""); len(bare) != 24 || strings.Trim(bare, letters) != "" {
+		r.fault("password", "the configured password does not have the form of an application password, which is 24 letters and digits",
+			"make one in the profile of the account (Users, Profile, Application Passwords) and configure that")
+	}
+	var index struct {
+		Authentication json.RawMessage `json:"authentication"`
+	}
+	k := call{method: http.MethodGet, route: "/", query: url.Values{"_fields": {"authentication"}}, op: "check"}
+	if _, err := s.client.get(ctx, k, &index); err != nil {
+		return // the cause is told already
+	}
+	var kinds map[string]json.RawMessage
+	// An empty object comes as a list: no kind then.
+	_ = json.Unmarshal(index.Authentication, &kinds)
+	if _, ok := kinds["application-passwords"]; !ok {
+		r.fault("application passwords", "the site offers no application passwords",
+			"WordPress has them with https only, and security plugins can switch them off: switch them on")
+	}
+}
+
+const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+
+func (s *site) checkCapabilities(r *report, self me, write bool) {
+	missing := func(needed ...string) []string {
+		return slices.DeleteFunc(needed, func(capability string) bool { return self.Capabilities[capability] })
+	}
+	role := "the role of " + self.Username
+	if names := missing("list_users", "edit_users"); len(names) > 0 {
+		r.fault("permissions", role+" lacks what reading needs: "+quoted(names), "give it these capabilities; without edit_users WordPress leaves users out of every list")
+	}
+	if write {
+		if names := missing("create_users", "promote_users"); len(names) > 0 {
+			r.fault("permissions", role+" lacks what writing needs: "+quoted(names), "give it these capabilities; see the guide of the WordPress target")
+		}
+		if names := missing("delete_users"); len(names) > 0 {
+			r.warn("permissions", role+" lacks delete_users", "give it this capability if accounts are to be deleted; deactivation does not need it")
+		}
+	}
+	if len(missing("list_users", "edit_users")) == 0 {
+		r.ok("permissions", "the service account may read all users")
+	}
+}
+
+// checkMeta compares the meta keys that are used with those that the site has registered.
+func (s *site) checkMeta(r *report, f features, used []string) {
+	keys := map[string]string{}
+	for _, name := range used {
+		if key, ok := strings.CutPrefix(name, directory.CustomPrefix); ok && name != description {
+			keys[key] = "is used by a rule"
+		}
+	}
+	for _, spec := range s.desc.Attributes {
+		if key, ok := strings.CutPrefix(spec.Name, directory.CustomPrefix); ok && spec.Name != description {
+			keys[key] = "is in the option meta"
+		}
+	}
+	if s.flag.key != "" {
+		keys[s.flag.key] = "is in the option deactivated_meta"
+	}
+	for _, key := range slices.Sorted(maps.Keys(keys)) {
+		if _, ok := f.meta[key]; !ok {
+			r.fault("meta", fmt.Sprintf("the meta key %s %s and is not registered on the site", key, keys[key]), s.unregistered(call{}, key).Remedy)
+		}
+	}
+	var unused []string
+	for _, key := range f.keys() {
+		if _, ok := keys[key]; !ok {
+			unused = append(unused, key)
+		}
+	}
+	if len(unused) > 0 {
+		r.ok("meta", "registered on the site and not in the option meta: "+quoted(unused))
+	}
+}
+
+// checkMultisite looks whether the site is one of a network, where a site's administrator may do little. The settings'
+// schema, which everybody may read, lacks the address of the site there (wp-includes/option.php).
+func (s *site) checkMultisite(ctx context.Context, r *report) {
+	var route routeData
+	if _, err := s.client.get(ctx, call{method: http.MethodOptions, route: settingsRoute, op: "check"}, &route); err != nil {
+		return // a plugin hides it; the other findings say what works
+	}
+	_, title := route.Schema.Properties["title"]
+	_, address := route.Schema.Properties["url"]
+	if title && !address {
+		r.warn("multisite", "the site belongs to a multisite network: accounts cannot be deleted, and only network administrators may edit users",
+			"let Rollcall sign in as a network administrator, and set delete to never")
+	}
+}
+
+// checkWrites looks at what only writing needs.
+func (s *site) checkWrites(ctx context.Context, r *report, f features, self me) {
+	if !strings.Contains(f.allow, http.MethodPost) && f.allow != "" {
+		r.fault("permissions", "the site does not let the service account create users", "give its role the capability create_users")
+	}
+	if f.batch {
+		r.ok("batch", fmt.Sprintf("the site creates up to %d accounts in one request", s.batchSize))
+	} else {
+		r.ok("batch", "the site creates accounts one by one (WordPress before 6.6)")
+	}
+	if _, err := s.heir(ctx, "check"); err != nil {
+		r.failed("reassign_to", err)
+	}
+	k := call{method: http.MethodGet, route: passwordsRoute(self.ID.String()), op: "check"}
+	if _, err := s.client.do(ctx, k); errors.Is(err, directory.Unsupported) {
+		r.warn("application passwords", "they cannot be managed over the API: "+causeOf(err),
+			"deactivation will not delete those of a leaver; let the route users/ID/application-passwords through")
+	} else if err != nil {
+		r.failed("application passwords", err)
+	}
+	if slices.Contains(coreRoles, s.defaultRole) {
+		return
+	}
+	if p, err := s.fetch(ctx, "check", 1, 1, "id", url.Values{"roles": {s.defaultRole}}); err != nil {
+		r.failed("default_role", err)
+	} else if p.total == 0 {
+		r.warn("default_role", "nobody has the role "+s.defaultRole, "make sure that the site has a role with this key")
+	}
+}
+
+func causeOf(err error) string {
+	var e *directory.Error
+	if errors.As(err, &e) && e.Err != nil {
+		return e.Err.Error()
+	}
+	return err.Error()
+}

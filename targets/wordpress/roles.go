@@ -1,0 +1,177 @@
+package wordpress
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/rollcall-sync/rollcall/sync/directory"
+)
+
+// ListGroups implements [directory.GroupLister]. WordPress tells nobody over the API which roles it has. With the option
+// roles they are WordPress's own five, the default role and the configured ones, without a request; else all users are
+// read, with nothing but their roles, and what is found takes the place of the configured ones. A role that nobody has is
+// then not seen, unless a plugin makes the schema of the API tell the roles.
+func (s *site) ListGroups(ctx context.Context, request directory.GroupListRequest) (directory.GroupPage, error) {
+	const op = "list groups"
+	refuse := func(kind directory.ErrorKind, err error) (directory.GroupPage, error) {
+		return directory.GroupPage{}, s.client.fail(call{op: op}, &directory.Error{Kind: kind, Err: err})
+	}
+	if err := ctx.Err(); err != nil {
+		return refuse(directory.Retryable, err)
+	}
+	start := 0
+	if request.Cursor != "" {
+		n, err := strconv.Atoi(request.Cursor)
+		if err != nil || n < 1 {
+			return refuse(directory.Invalid, fmt.Errorf("%q is no cursor of this listing", request.Cursor))
+		}
+		start = n
+	}
+	more := s.roles
+	if len(more) == 0 {
+		var err error
+		if more, err = s.found.get(func() ([]string, error) { return s.gather(ctx, op) }); err != nil {
+			return directory.GroupPage{}, err
+		}
+	}
+	roles := union(coreRoles, append([]string{s.defaultRole}, more...))
+	slices.Sort(roles)
+	end := len(roles)
+	if request.Size > 0 {
+		end = min(end, start+request.Size)
+	}
+	result := directory.GroupPage{Total: len(roles)}
+	if start > end {
+		return refuse(directory.Invalid, fmt.Errorf("%q is no cursor of this listing", request.Cursor))
+	}
+	for _, role := range roles[start:end] {
+		result.Groups = append(result.Groups, s.group(role))
+	}
+	if end < len(roles) {
+		result.Next = strconv.Itoa(end)
+	}
+	return result, nil
+}
+
+// group describes one role. One that makes its members privileged is not to be given: whoever has it is never written, so
+// it could never be taken away again.
+func (s *site) group(role string) directory.Group {
+	g := directory.Group{ID: role, Name: role}
+	if slices.Contains(s.privileged.roles, role) {
+		g.ReadOnly = "privileged role: its members are managed by hand in WordPress"
+	}
+	return g
+}
+
+// gather reads the roles of all users.
+func (s *site) gather(ctx context.Context, op string) ([]string, error) {
+	f, err := s.siteFeatures(ctx, op)
+	if err != nil {
+		return nil, err
+	}
+	if len(f.roles) > 0 {
+		return f.roles, nil
+	}
+	first, err := s.gatherPage(ctx, op, 1)
+	if err != nil {
+		return nil, err
+	}
+	parts := make([][]string, max(1, first.pages))
+	parts[0] = first.roles
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(max(1, s.desc.ReadConcurrency))
+	for number := 2; number <= first.pages; number++ {
+		group.Go(func() error {
+			p, err := s.gatherPage(ctx, op, number)
+			parts[number-1] = p.roles
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	var all []string
+	for _, part := range parts {
+		all = union(all, part)
+	}
+	return all, nil
+}
+
+type rolesPage struct {
+	roles []string
+	pages int
+}
+
+func (s *site) gatherPage(ctx context.Context, op string, number int) (rolesPage, error) {
+	p, err := s.fetch(ctx, op, number, maxPage, "id,username,roles,capabilities", nil)
+	if err != nil {
+		return rolesPage{}, err
+	}
+	accounts, err := s.accounts(op, p.rows, []string{})
+	if err != nil {
+		return rolesPage{}, err
+	}
+	result := rolesPage{pages: p.pages}
+	for _, a := range accounts {
+		result.roles = union(result.roles, a.Groups)
+	}
+	return result, nil
+}
+
+// ChangeGroups implements [directory.GroupChanger]. WordPress takes the whole set of roles only, so the set is read first,
+// changed, and the answer compared with what was sent.
+func (s *site) ChangeGroups(ctx context.Context, request directory.GroupsRequest) error {
+	const op = "change groups"
+	if err := s.checkID(ctx, op, request.Account); err != nil {
+		return err
+	}
+	k := s.change(op, request.Account, nil)
+	release, err := s.busy.hold(ctx, []string{"id " + request.Account})
+	if err != nil {
+		return s.client.fail(k, &directory.Error{Kind: directory.Retryable, Err: err})
+	}
+	defer release()
+	now, err := s.read(ctx, op, request.Account)
+	if err != nil {
+		return err
+	}
+	if now.Problem != "" {
+		// Roles that were not read would be lost.
+		return s.client.fail(k, &directory.Error{Kind: directory.Auth, Err: errors.New(now.Problem), Remedy: editRemedy})
+	}
+	want := without(union(now.Groups, request.Add), request.Remove)
+	if len(without(want, now.Groups)) == 0 && len(without(now.Groups, want)) == 0 {
+		return nil
+	}
+	if len(now.Groups) == 0 {
+		return s.client.fail(k, &directory.Error{
+			Kind: directory.Conflict, Err: errors.New("the account has no role, which is what makes it inactive; a role would let it in again"),
+			Remedy: "activate the account",
+		})
+	}
+	if len(want) == 0 && !slices.Contains(request.Remove, s.defaultRole) {
+		want = []string{s.defaultRole} // without any role it would be inactive, which nobody asked for
+	}
+	if len(want) == 0 {
+		if err := s.notSelf(ctx, k, request.Account); err != nil {
+			return err
+		}
+	}
+	k.body = payload{"roles": want}
+	account, err := s.write(ctx, k, request.Account, nil)
+	if err != nil {
+		return err
+	}
+	if len(without(want, account.Groups)) > 0 || len(without(account.Groups, want)) > 0 {
+		return s.client.fail(k, &directory.Error{
+			Kind: directory.Invalid, Err: fmt.Errorf("WordPress was told to set the roles %s and answers with %s", quoted(want), quoted(account.Groups)),
+			Remedy: "look for a plugin that changes roles by itself",
+		})
+	}
+	return nil
+}

@@ -1,0 +1,138 @@
+package wordpress
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+
+	"github.com/rollcall-sync/rollcall/sync/directory"
+)
+
+// SetStatus implements [directory.StatusSetter].
+//
+// WordPress has no blocked accounts, so deactivation takes away what an account can do and what it can sign in with:
+//
+//  1. delete the application passwords; they outlive a new password
+//  2. in one request: no roles, a new random password (which ends all sessions: their cookies hold a part of its hash) and
+//     the plugin's flag, where one is configured
+//  3. delete the application passwords again, for one made between 1 and 2
+//
+// The account counts as inactive from step 2 on. Cut off before that, it is still active and the next run begins anew; cut
+// off after that, only what the user made in the moment between 1 and 2 would be left.
+//
+// Activation gives the remembered roles back, or the default role, and takes the flag away. The password stays unknown: the
+// user asks for a new one, or signs in through the identity provider.
+func (s *site) SetStatus(ctx context.Context, request directory.StatusRequest) (directory.Account, error) {
+	op := "activate account"
+	if request.Status == directory.StatusInactive {
+		op = "deactivate account"
+	}
+	if err := s.checkID(ctx, op, request.ID); err != nil {
+		return directory.Account{}, err
+	}
+	k := s.change(op, request.ID, nil)
+	release, err := s.busy.hold(ctx, []string{"id " + request.ID})
+	if err != nil {
+		return directory.Account{}, s.client.fail(k, &directory.Error{Kind: directory.Retryable, Err: err})
+	}
+	defer release()
+	switch request.Status {
+	case directory.StatusInactive:
+		return s.deactivate(ctx, k, request.ID)
+	case directory.StatusActive:
+		return s.activate(ctx, k, request)
+	default:
+		return directory.Account{}, s.client.fail(k, &directory.Error{Kind: directory.Invalid, Err: fmt.Errorf("the status %s cannot be set", request.Status)})
+	}
+}
+
+func (s *site) deactivate(ctx context.Context, k call, id string) (directory.Account, error) {
+	if err := s.notSelf(ctx, k, id); err != nil {
+		return directory.Account{}, err
+	}
+	body := payload{"roles": []string{}, "password": password()}
+	if s.flag.key != "" {
+		if err := s.putMeta(ctx, k, body, s.flag.key, directory.Text(s.flag.off)); err != nil {
+			return directory.Account{}, err
+		}
+	}
+	k.body = body
+	if err := s.dropPasswords(ctx, k.op, id); err != nil {
+		return directory.Account{}, err
+	}
+	account, err := s.write(ctx, k, id, body)
+	if err != nil {
+		return account, err
+	}
+	if len(account.Groups) > 0 || account.Status != directory.StatusInactive {
+		return account, s.client.fail(k, &directory.Error{
+			Kind: directory.Invalid, Err: fmt.Errorf("WordPress was told to take all roles away and answers with %s", quoted(account.Groups)),
+			Remedy: "look for a plugin that gives roles by itself",
+		})
+	}
+	return account, s.dropPasswords(ctx, k.op, id)
+}
+
+// dropPasswords deletes all application passwords of an account. A site without them has none to delete: switched off, or
+// their route removed by a plugin, which the check reports.
+func (s *site) dropPasswords(ctx context.Context, op, id string) error {
+	k := call{method: http.MethodDelete, route: passwordsRoute(id), op: op, record: id, repeatable: true}
+	_, err := s.client.do(ctx, k)
+	if errors.Is(err, directory.Unsupported) {
+		return nil
+	}
+	return err
+}
+
+func (s *site) activate(ctx context.Context, k call, request directory.StatusRequest) (directory.Account, error) {
+	now, err := s.read(ctx, k.op, request.ID)
+	if err != nil {
+		return now, err
+	}
+	roles := union(now.Groups, request.Groups)
+	if len(roles) == 0 {
+		roles = []string{s.defaultRole}
+	}
+	if now.Status == directory.StatusActive && len(roles) == len(now.Groups) {
+		return now, nil
+	}
+	body := payload{}
+	if len(roles) != len(now.Groups) {
+		body["roles"] = roles
+	}
+	if s.flag.key != "" {
+		if err := s.putMeta(ctx, k, body, s.flag.key, directory.Text(s.flag.on)); err != nil {
+			return directory.Account{}, err
+		}
+	}
+	k.body = body
+	account, err := s.write(ctx, k, request.ID, body)
+	if err != nil {
+		return account, err
+	}
+	if missing := without(roles, account.Groups); len(missing) > 0 || account.Status != directory.StatusActive {
+		return account, s.client.fail(k, &directory.Error{
+			Kind: directory.Invalid, Err: fmt.Errorf("WordPress was told to give the roles %s and answers with %s, %s", quoted(roles), quoted(account.Groups), account.Status),
+			Remedy: "look for a plugin that changes roles by itself",
+		})
+	}
+	return account, nil
+}
+
+// union returns a followed by what b has besides.
+func union(a, b []string) []string {
+	all := slices.Clone(a)
+	for _, item := range b {
+		if !slices.Contains(all, item) {
+			all = append(all, item)
+		}
+	}
+	return all
+}
+
+// without returns what a has and b has not.
+func without(a, b []string) []string {
+	return slices.DeleteFunc(slices.Clone(a), func(item string) bool { return slices.Contains(b, item) })
+}

@@ -1,0 +1,237 @@
+// Package wordpress is the target for WordPress sites, through the REST API that every WordPress since 5.6 has and an
+// application password. Roles are the groups. WordPress has no blocked accounts: an account without any role counts as
+// inactive, see status.go.
+//
+// Facts about WordPress in the comments were read in its source and seen on a running 6.1 in November 2026. The source
+// files are named below wp-includes; the users controller is rest-api/endpoints/class-wp-rest-users-controller.php.
+package wordpress
+
+import (
+	"net"
+	"net/url"
+	"strings"
+
+	"github.com/rollcall-sync/rollcall/sync/directory"
+	"github.com/rollcall-sync/rollcall/sync/directory/transport"
+)
+
+// The bounds that WordPress sets: rows of a page, and requests in one call of batch/v1.
+const (
+	maxPage  = 100
+	maxBatch = 25
+)
+
+const typeName = "wordpress"
+
+// Type is what "type: wordpress" names.
+var Type = directory.Type{
+	Name:       typeName,
+	Title:      "WordPress",
+	Summary:    "Users and roles of a WordPress site, read and written through its REST API with an application password.",
+	Options:    options(),
+	Attributes: attributes(nil),
+	Open:       open,
+}
+
+// coreRoles are the roles that WordPress itself makes.
+var coreRoles = []string{"administrator", "author", "contributor", "editor", "subscriber"}
+
+// defaultPrivileged are the capabilities with which an account can take over the site or another account.
+var defaultPrivileged = []string{
+	"create_users", "delete_users", "edit_users", "promote_users", "remove_users", "manage_options",
+	"activate_plugins", "install_plugins", "edit_plugins", "edit_themes", "install_themes", "update_core", "manage_network",
+}
+
+func options() []directory.Option {
+	return []directory.Option{
+		{
+			Name: "url", Type: directory.OptionURL, Required: true, Ask: true, Example: "https://www.example.com",
+			Doc: "Address of the site's front page; https, except on this machine. A site in a subfolder and one with plain permalinks (?rest_route=) are recognised.",
+		},
+		{
+			Name: "username", Type: directory.OptionText, Required: true, Ask: true, Example: "rollcall",
+			Doc: "Username of the account that Rollcall signs in with.",
+		},
+		{
+			Name: "password", Type: directory.OptionSecret, Required: true, Ask: true, Example: "${file:/run/secrets/wordpress}",
+			Doc: "Application password of that account, made in its profile; the password for signing in by hand does not work.",
+		},
+		{
+			Name: "default_role", Type: directory.OptionText, Default: "subscriber",
+			Doc: "Role of an active account to which the rules give none.",
+		},
+		{
+			Name: "roles", Type: directory.OptionList, Example: "[shop_customer, member]",
+			Doc: "Roles of the site besides WordPress's own five; WordPress has no list of them, and without this option all users are read to find them.",
+		},
+		{
+			Name: "reassign_to", Type: directory.OptionText, Example: "webmaster",
+			Doc: "Id or username of the account that gets the posts of a deleted one; without it, the account that Rollcall signs in with.",
+		},
+		{
+			Name: "meta", Type: directory.OptionList, Example: "[department, employee_id]",
+			Doc: "User meta keys that are attributes (custom.KEY); each must be registered on the site with show_in_rest.",
+		},
+		{
+			Name: "deactivated_meta", Type: directory.OptionText, Example: "ja_disable_user",
+			Doc: "Meta key by which a plugin locks accounts; it is set on deactivation, besides taking roles and passwords away.",
+		},
+		{Name: "deactivated_value", Type: directory.OptionText, Default: "1", Doc: "Value of that key for a locked account."},
+		{
+			Name: "activated_value", Type: directory.OptionText, Example: "approved",
+			Doc: "Value of that key for an account that may sign in; without it the key is removed.",
+		},
+		{
+			Name: "privileged_roles", Type: directory.OptionList, Default: "administrator",
+			Doc: "Roles whose members are never written; nor does Rollcall give these roles to anybody.",
+		},
+		{
+			Name: "privileged_capabilities", Type: directory.OptionList,
+			Doc: "Capabilities whose owners are never written; without it: " + strings.Join(defaultPrivileged, ", ") + ".",
+		},
+		{Name: "page_size", Type: directory.OptionInt, Default: "100", Doc: "Accounts of one page, 1 to 100."},
+		{Name: "read_concurrency", Type: directory.OptionInt, Default: "4", Doc: "Pages read side by side, 1 to 32."},
+		{Name: "write_concurrency", Type: directory.OptionInt, Default: "4", Doc: "Writes sent side by side, 1 to 32."},
+		{
+			Name: "batch_size", Type: directory.OptionInt, Default: "25",
+			Doc: "Accounts created in one request where the site can do that (WordPress 6.6), 1 to 25; less where PHP may run for a short time only.",
+		},
+		{Name: "rate", Type: directory.OptionInt, Default: "0", Doc: "Most requests in a second; 0 for no limit."},
+	}
+}
+
+// site is one WordPress site through its REST API.
+type site struct {
+	client *client
+	desc   directory.Description
+
+	defaultRole  string
+	roles        []string // configured ones
+	reassignTo   string
+	flag         flag
+	privileged   privileges
+	pageSize     int
+	batchSize    int
+	writeWorkers int
+
+	busy     locks
+	features remembered[features]
+	self     remembered[string]
+	reassign remembered[string]
+	found    remembered[[]string] // roles found in the records
+}
+
+func open(settings directory.Settings) (directory.Directory, error) {
+	base, plain, err := parseURL(settings.Text("url"))
+	if err != nil {
+		return nil, err
+	}
+	username := settings.Text("username")
+	if strings.ContainsRune(username, ':') {
+		return nil, &directory.OptionError{Option: "username", Message: "holds a colon; a WordPress username cannot"}
+	}
+	for _, bound := range []struct {
+		name     string
+		min, max int
+	}{
+		{"page_size", 1, maxPage}, {"read_concurrency", 1, 32}, {"write_concurrency", 1, 32}, {"batch_size", 1, maxBatch}, {"rate", 0, 10_000},
+	} {
+		if n := settings.Int(bound.name); n < bound.min || n > bound.max {
+			return nil, outside(bound.name, bound.min, bound.max, n)
+		}
+	}
+	for _, key := range settings.List("meta") {
+		if key == "" || key == "description" {
+			return nil, &directory.OptionError{Option: "meta", Message: `"` + key + `" cannot be a meta key here; the description of a user is custom.description already`}
+		}
+	}
+	s := &site{
+		defaultRole:  settings.Text("default_role"),
+		roles:        settings.List("roles"),
+		reassignTo:   settings.Text("reassign_to"),
+		flag:         flag{key: settings.Text("deactivated_meta"), off: settings.Text("deactivated_value"), on: settings.Text("activated_value")},
+		privileged:   privileges{roles: settings.List("privileged_roles"), capabilities: settings.List("privileged_capabilities")},
+		pageSize:     settings.Int("page_size"),
+		batchSize:    settings.Int("batch_size"),
+		writeWorkers: settings.Int("write_concurrency"),
+	}
+	if _, set := settings.Values["privileged_capabilities"]; !set {
+		s.privileged.capabilities = defaultPrivileged
+	}
+	if s.flag.key != "" && s.flag.off == s.flag.on {
+		return nil, &directory.OptionError{Option: "activated_value", Message: "is the same as deactivated_value"}
+	}
+	o := transport.FromSettings(settings)
+	o.Rate = float64(settings.Int("rate"))
+	o.Concurrency = max(settings.Int("read_concurrency"), s.writeWorkers)
+	s.client = newClient(settings.Name, base, plain, username, settings.Text("password"), transport.New(o))
+	s.desc = describe(settings, base, s)
+	return s, nil
+}
+
+func describe(settings directory.Settings, base *url.URL, s *site) directory.Description {
+	return directory.Description{
+		Type: typeName, Name: settings.Name, Identity: base.Host + base.Path,
+		Attributes:   attributes(settings.List("meta")),
+		GroupsInline: true, GroupsLostOnDeactivation: true,
+		PageSize:        s.pageSize,
+		ReadConcurrency: settings.Int("read_concurrency"), WriteConcurrency: s.writeWorkers,
+		BulkSize: s.batchSize * s.writeWorkers,
+		Notices: []directory.Notice{
+			{On: "update:" + directory.Email, Text: "WordPress tells the old address that the e-mail address was changed"},
+			{On: "deactivate", Text: "WordPress tells the user that the password was changed"},
+		},
+	}
+}
+
+// parseURL checks the address. plain is set where it names the API by ?rest_route= already.
+func parseURL(text string) (base *url.URL, plain bool, err error) {
+	fault := func(message string) (*url.URL, bool, error) {
+		return nil, false, &directory.OptionError{Option: "url", Message: message}
+	}
+	u, err := url.Parse(strings.TrimSpace(text))
+	switch {
+	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
+		return fault("is no address such as https://www.example.com")
+	case u.User != nil:
+		return fault("holds a username or password; those belong into username and password")
+	case u.Fragment != "":
+		return fault("holds a #; write the address of the front page")
+	case u.Scheme == "http" && !isLoopback(u.Hostname()):
+		return fault("starts with http, which would send the application password in clear; write https")
+	}
+	for name := range u.Query() {
+		if name != "rest_route" {
+			return fault("holds a question mark; write the address of the front page")
+		}
+		plain = true
+	}
+	path := strings.TrimSuffix(strings.TrimRight(u.EscapedPath(), "/"), "/wp-json")
+	base = &url.URL{Scheme: u.Scheme, Host: strings.ToLower(u.Host)}
+	if base.Path, err = url.PathUnescape(strings.TrimRight(path, "/")); err != nil {
+		return fault("holds a broken escape")
+	}
+	return base, plain, nil
+}
+
+// isLoopback reports whether the name is this machine by definition, without asking DNS.
+func isLoopback(host string) bool {
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
+
+// Describe implements [directory.Directory].
+func (s *site) Describe() directory.Description { return s.desc }
+
+// Requests implements [directory.RequestCounter].
+func (s *site) Requests() int64 { return s.client.transport.Requests() }
+
+// Close implements [directory.Directory].
+func (s *site) Close() error {
+	s.client.http.CloseIdleConnections()
+	return nil
+}
