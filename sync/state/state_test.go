@@ -1,0 +1,108 @@
+package state
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rollcall-sync/rollcall/sync/directory"
+)
+
+var start = time.Date(2026, 3, 1, 2, 30, 0, 0, time.UTC)
+
+// open opens a state in a new folder with a clock that stands still.
+func open(t *testing.T) *DB {
+	t.Helper()
+	return openAt(t, filepath.Join(t.TempDir(), "rollcall.db"), Options{})
+}
+
+func openAt(t *testing.T, path string, options Options) *DB {
+	t.Helper()
+	if options.Now == nil {
+		options.Now = func() time.Time { return start }
+	}
+	db, err := Open(context.Background(), path, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	return db
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func wantIs(t *testing.T, err, kind error) {
+	t.Helper()
+	if !errors.Is(err, kind) {
+		t.Fatalf("error %v, want %v", err, kind)
+	}
+}
+
+func newLink(source, target string) Link {
+	return Link{
+		Sync: "staff-to-website", SourceDirectory: "staff", TargetDirectory: "website",
+		LinkHead: LinkHead{
+			SourceID: source, TargetID: target, SourceHash: 1 << 63, TargetHash: 7, Rules: "r1", Claim: Released,
+			DeactivatedAt: start.Add(time.Nanosecond), MissingRuns: 2, SuspectedSince: start.Add(time.Hour),
+		},
+		SourceLabel: "label of " + source, TargetLabel: "label of " + target, Origin: OriginMatched, CreatedAt: start, CreatedRun: "run1",
+		DeactivatedBy: "run2", RememberedGroups: []string{"editor", "author"},
+		Base: Base{
+			Attributes: map[string]Pair{
+				"email":    {directory.Text("Anna@example.com"), directory.Text("anna@example.com")},
+				"username": {directory.Text("anna"), directory.Text("anna")},
+				"phone":    {directory.Text("123"), directory.Value{}},
+				"nickname": {directory.Value{}, directory.Text("annie")},
+				"title":    {},
+				"custom.x": {directory.List("a", "b"), directory.List("b", "a")},
+			},
+			Groups: []string{"a", "b"}, SourceStatus: directory.StatusActive, TargetStatus: directory.StatusInactive,
+		},
+	}
+}
+
+func TestALinkComesBackAsItWasSaved(t *testing.T) {
+	ctx, db := context.Background(), open(t)
+	link := newLink("s1", "t1")
+	must(t, db.SaveLinks(ctx, link))
+	got, err := db.LinkBySource(ctx, link.Sync, "s1")
+	must(t, err)
+	if diff := cmp.Diff(link, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestAnIntentIsResolvedTogetherWithItsLink(t *testing.T) {
+	ctx, db := context.Background(), open(t)
+	link := newLink("s1", "t1")
+	must(t, db.BeginRun(ctx, Run{ID: "run1", Sync: link.Sync}))
+	entry := Entry{Run: "run1", Seq: 1, Sync: link.Sync, Side: "target", Action: "create", SourceID: "s1", Account: "anna", Operation: json.RawMessage(`{}`)}
+	must(t, db.Intend(ctx, entry))
+	pending, err := db.Pending(ctx, link.Sync)
+	must(t, err)
+	entry.IntentAt = start
+	if diff := cmp.Diff([]Entry{entry}, pending); diff != "" {
+		t.Fatal(diff)
+	}
+	must(t, db.Resolve(ctx, Outcome{Run: "run1", Seq: 1, Result: ResultDone, Link: &link}))
+	if pending, err = db.Pending(ctx, link.Sync); err != nil || len(pending) != 0 {
+		t.Fatalf("pending %v, %v", pending, err)
+	}
+	if _, err := db.LinkByTarget(ctx, link.Sync, "t1"); err != nil {
+		t.Fatal(err)
+	}
+}
