@@ -43,7 +43,8 @@ func Start(run, name, log string, command *exec.Cmd) (*Process, error) {
 		close(p.ended)
 	}()
 	if run != "" {
-		if p.record, err = writeRecord(run, command.Process.Pid); err != nil {
+		p.record = recordOf(run, command.Process.Pid)
+		if err := Record(run, command.Process.Pid); err != nil {
 			p.Stop(0)
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
@@ -109,7 +110,8 @@ func (p *Process) Stop(grace time.Duration) {
 	})
 }
 
-// StopLeftovers ends every process that was started for the run and is still there, and returns how many there were.
+// StopLeftovers ends every process group that was recorded for the run and whose leader is still there, and returns how many
+// there were.
 func StopLeftovers(run string) (int, error) {
 	records, err := filepath.Glob(filepath.Join(run, "processes", "*"))
 	if err != nil {
@@ -139,13 +141,17 @@ func StopLeftovers(run string) (int, error) {
 	return stopped, errors.Join(failures...)
 }
 
-func writeRecord(run string, pid int) (string, error) {
-	folder := filepath.Join(run, "processes")
-	if err := os.MkdirAll(folder, 0o755); err != nil {
-		return "", err
+// Record notes below the run folder that the process, which leads a group of its own, belongs to the run.
+func Record(run string, pid int) error {
+	record := recordOf(run, pid)
+	if err := os.MkdirAll(filepath.Dir(record), 0o755); err != nil {
+		return err
 	}
-	record := filepath.Join(folder, strconv.Itoa(pid))
-	return record, os.WriteFile(record, []byte(birth(pid)), 0o644)
+	return os.WriteFile(record, []byte(birth(pid)), 0o644)
+}
+
+func recordOf(run string, pid int) string {
+	return filepath.Join(run, "processes", strconv.Itoa(pid))
 }
 
 // birth returns the moment at which the system says that the process started; "" where it is gone or the system does not

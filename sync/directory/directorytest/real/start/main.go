@@ -63,7 +63,7 @@ func run(arguments []string) int {
 		<-ctx.Done()
 		return 0
 	}
-	return runCommand(ctx, flags.Args(), environment)
+	return runCommand(ctx, place, flags.Args(), environment)
 }
 
 // part is one kind of server with what it needs.
@@ -137,7 +137,7 @@ const exitInterrupted = 130
 
 // runCommand runs the command in a group of its own, so that an interrupt reaches it once and everything it started ends
 // with it.
-func runCommand(ctx context.Context, words, environment []string) int {
+func runCommand(ctx context.Context, place *place, words, environment []string) int {
 	command := exec.Command(words[0], words[1:]...)
 	command.Env = append(os.Environ(), environment...)
 	command.Stdout, command.Stderr = os.Stdout, os.Stderr
@@ -146,20 +146,23 @@ func runCommand(ctx context.Context, words, environment []string) int {
 		say("the command did not start: %v", err)
 		return 127
 	}
+	if err := rig.Record(place.run, command.Process.Pid); err != nil {
+		say("the command would outlive this run if it were killed: %v", err)
+	}
 	ended := make(chan error, 1)
 	go func() { ended <- command.Wait() }()
+	group := -command.Process.Pid
+	defer syscall.Kill(group, syscall.SIGKILL) // what the command left running
 	select {
 	case err := <-ended:
 		return exitCode(err)
 	case <-ctx.Done():
 	}
-	group := -command.Process.Pid
 	syscall.Kill(group, syscall.SIGINT)
 	select {
 	case <-ended:
 	case <-time.After(10 * time.Second):
 	}
-	syscall.Kill(group, syscall.SIGKILL)
 	return exitInterrupted
 }
 

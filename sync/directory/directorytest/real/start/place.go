@@ -72,7 +72,7 @@ func clearOldRuns(runs string) {
 func clearRun(run string) {
 	stopped, err := rig.StopLeftovers(run)
 	if stopped > 0 {
-		say("%d servers that had lost their test were stopped", stopped)
+		say("stopped processes that a killed run or test had left behind: %d", stopped)
 	}
 	if err != nil {
 		say("leftovers of %s could not be stopped: %v", run, err)
