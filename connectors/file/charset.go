@@ -34,6 +34,7 @@ type survey struct {
 	high, words int  // bytes from 0x80 on; how many of them are letters or usual punctuation
 	zeroEven    int  // NUL bytes at even and at odd places, which tell UTF-16 byte orders apart
 	zeroOdd     int
+	size        int
 }
 
 // surveyBytes reads everything.
@@ -72,6 +73,7 @@ func surveyBytes(r io.Reader) (survey, error) {
 			}
 			i, place = i+size, place+size
 		}
+		found.size = place
 		if err == io.EOF {
 			return found, nil
 		}
@@ -120,9 +122,9 @@ func (s survey) detect(wanted string) (string, error) {
 	if s.nulLine > 0 {
 		remedy := "export the file again as text in UTF-8"
 		switch {
-		case s.zeroOdd > 4*s.zeroEven:
+		case s.zeroOdd*3 > s.size:
 			remedy = "it looks like UTF-16 without a byte-order mark: save it as UTF-8, or set encoding: utf-16le"
-		case s.zeroEven > 4*s.zeroOdd:
+		case s.zeroEven*3 > s.size:
 			remedy = "it looks like UTF-16 without a byte-order mark: save it as UTF-8, or set encoding: utf-16be"
 		}
 		return "", broken(s.nulLine, remedy, "the file holds a NUL byte, which no text does")

@@ -121,7 +121,7 @@ func (s *csvScanner) last(record scanned, quoted bool, quoteLine int, err error)
 	case !errors.Is(err, io.EOF):
 		return record, err
 	case quoted:
-		return record, broken(quoteLine, "close the quote, or double it where it belongs to the value",
+		return record, broken(quoteLine, "close the quote, or double it where it belongs to the value; where the file was cut off, export it again",
 			"a quote that opens a value on this line is never closed")
 	case len(s.buf) == 0:
 		return record, io.EOF

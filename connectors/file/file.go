@@ -18,14 +18,12 @@ import (
 )
 
 // Type is what a configuration names "file".
-func Type() directory.Type {
-	return directory.Type{
-		Name: "file", Title: "CSV or JSON file",
-		Summary:    "People from a CSV, JSON or JSON Lines file, and back into it where it is writable.",
-		Options:    declared(),
-		Attributes: vocabulary(),
-		Open:       open,
-	}
+var Type = directory.Type{
+	Name: "file", Title: "CSV or JSON file",
+	Summary:    "People from a CSV, JSON or JSON Lines file, and back into it where it is writable.",
+	Options:    declared(),
+	Attributes: vocabulary(),
+	Open:       open,
 }
 
 // store is an opened file.

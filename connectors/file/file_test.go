@@ -35,12 +35,11 @@ func tryOpen(t testing.TB, path string, values map[string]any) (directory.Direct
 	t.Helper()
 	all := map[string]any{"path": path}
 	maps.Copy(all, values)
-	kind := file.Type()
-	settings, faults := kind.Complete(directory.Settings{Name: "people", Values: all})
+	settings, faults := file.Type.Complete(directory.Settings{Name: "people", Values: all})
 	for _, fault := range faults {
 		t.Fatal(fault)
 	}
-	return kind.Open(settings)
+	return file.Type.Open(settings)
 }
 
 func open(t testing.TB, path string, values map[string]any) directory.Directory {

@@ -78,6 +78,9 @@ func buildIndex(ctx context.Context, o *options, now time.Time) (*index, error) 
 	if err := x.grammar.scan(d.text(), func(r scanned) error { return x.add(ctx, r) }); err != nil {
 		return nil, err
 	}
+	if len(x.rows) == 0 && o.format == formatJSONL && !o.writable {
+		return nil, emptyFile() // it has neither header nor brackets that would tell it from a failed export
+	}
 	x.order()
 	if err := x.unique(d.text()); err != nil {
 		return nil, err
