@@ -42,13 +42,14 @@ type slot struct {
 	kind slotKind
 }
 
-// key is the name under which the environment holds the slot; no text of an expression can spell one with a sign.
+// key is the name under which the environment holds the slot; no name that an expression can spell is like those of lists
+// and presence.
 func (s slot) key() string {
 	switch s.kind {
 	case slotList:
-		return s.name + "[]"
+		return s.name + "\x00list"
 	case slotHas:
-		return s.name + "?"
+		return s.name + "\x00has"
 	default:
 		return s.name
 	}
@@ -164,7 +165,7 @@ func (c *checker) identifier(name string) {
 	case slices.Contains(directory.Vocabulary(), name):
 		c.use(slot{name: name, kind: kindOf(name)})
 	default:
-		c.fault("%s", unknownName(name, append(attributeNames(), groupsName, groupIDsName)))
+		c.fault("%s", unknownName(name, append(directory.Vocabulary(), groupsName, groupIDsName)))
 	}
 }
 
@@ -200,6 +201,10 @@ func (c *checker) in(n *ast.BinaryNode) {
 		}
 		c.use(slot{name: list.Value, kind: kind})
 		c.program.groupNames = append(c.program.groupNames, name.Value)
+		return
+	}
+	if isName && slices.Contains(directory.Vocabulary(), list.Value) {
+		c.fault("%s is one value, not a list; write %s == \"x\" or %s contains \"x\"", list.Value, list.Value, list.Value)
 		return
 	}
 	c.list(n.Right)
@@ -284,9 +289,14 @@ func (c *checker) function(name string, arguments []ast.Node) {
 	}
 }
 
-// checkResult refuses results that no attribute can hold.
-func checkResult(t reflect.Type) error {
-	if t == nil {
+// checkResult refuses what is no answer to a question, or what no attribute can hold. What only the run knows is checked
+// there.
+func checkResult(node ast.Node, condition bool) error {
+	t := node.Type()
+	if condition {
+		if t.Kind() != reflect.Bool && t.Kind() != reflect.Interface {
+			return fmt.Errorf("must be true or false, but gives a %s", typeName(t.String()))
+		}
 		return nil
 	}
 	switch t.Kind() {
@@ -304,7 +314,5 @@ func checkResult(t reflect.Type) error {
 	}
 	return fmt.Errorf("gives a %s; an attribute takes a text, a number, true or false, a time or a list of texts", typeName(t.String()))
 }
-
-func attributeNames() []string { return append(directory.Vocabulary(), customName+".…") }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -70,7 +70,7 @@ func (c *compiler) name(path, name string) bool {
 	if directory.IsAttributeName(name) {
 		return true
 	}
-	c.fault(path, unknownName(name, attributeNames()))
+	c.fault(path, unknownName(name, directory.Vocabulary()))
 	return false
 }
 

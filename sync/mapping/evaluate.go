@@ -3,6 +3,7 @@ package mapping
 import (
 	"errors"
 	"fmt"
+	"math"
 	"reflect"
 	"slices"
 	"strings"
@@ -283,6 +284,9 @@ func toValue(result any) (directory.Value, error) {
 	case int64:
 		return directory.Number(float64(r)), nil
 	case float64:
+		if math.IsNaN(r) || math.IsInf(r, 0) {
+			return directory.Value{}, errors.New("gives no number; is something divided by zero?")
+		}
 		return directory.Number(r), nil
 	case time.Month:
 		return directory.Number(float64(r)), nil

@@ -237,8 +237,12 @@ func (c *compiler) decode(path string, raw any) directory.Value {
 		return directory.Time(x)
 	case []any:
 		items := make([]string, 0, len(x))
-		for _, item := range x {
-			items = append(items, c.decode(path, item).String())
+		for i, item := range x {
+			value := c.decode(fmt.Sprintf("%s[%d]", path, i), item)
+			if value.Kind() == directory.KindList {
+				c.fault(path, "a list may hold texts, numbers and true or false only")
+			}
+			items = append(items, value.String())
 		}
 		return directory.List(items...)
 	}

@@ -10,22 +10,16 @@ import (
 // Explanation tells, rule by rule, how a source record becomes an outcome.
 type Explanation struct {
 	// Expression is the scope as written, empty where everybody takes part; Tests are the questions it is made of.
-	Expression string            `json:"scope_expression,omitempty"`
-	Scope      Tri               `json:"scope"`
-	Reason     string            `json:"scope_reason,omitempty"`
-	Tests      []TestExplained   `json:"tests,omitempty"`
-	Attributes []ValueExplained  `json:"attributes,omitempty"`
-	Groups     []GroupExplained  `json:"groups,omitempty"`
-	Wanted     []WantedGroup     `json:"-"`
-	Known      bool              `json:"groups_known"`
-	Protected  string            `json:"protected_by,omitempty"`
-	Problems   []ProblemsByField `json:"problems,omitempty"`
-}
-
-// ProblemsByField is a Problem as printed.
-type ProblemsByField struct {
-	Attribute string `json:"attribute"`
-	Message   string `json:"message"`
+	Expression  string           `json:"scope_expression,omitempty"`
+	Scope       Tri              `json:"scope"`
+	Reason      string           `json:"scope_reason,omitempty"`
+	Tests       []TestExplained  `json:"tests,omitempty"`
+	Attributes  []ValueExplained `json:"attributes,omitempty"`
+	Groups      []GroupExplained `json:"groups,omitempty"`
+	GroupsKnown bool             `json:"groups_known"`
+	// ProtectedBy is the protect expression that holds for the account.
+	ProtectedBy string    `json:"protected_by,omitempty"`
+	Problems    []Problem `json:"problems,omitempty"`
 }
 
 // TestExplained is one question of the scope, with and, or and not taken apart.
@@ -68,7 +62,7 @@ type GroupExplained struct {
 func (m *Mapping) Explain(r Record) Explanation {
 	outcome := m.Outbound(r)
 	x := Explanation{
-		Scope: outcome.Scope, Reason: outcome.ScopeReason, Wanted: outcome.Groups, Known: outcome.GroupsKnown,
+		Scope: outcome.Scope, Reason: outcome.ScopeReason, GroupsKnown: outcome.GroupsKnown, Problems: outcome.Problems,
 	}
 	if m.scope != nil {
 		x.Expression = m.scope.source
@@ -77,7 +71,6 @@ func (m *Mapping) Explain(r Record) Explanation {
 	messages := map[string]string{}
 	for _, problem := range outcome.Problems {
 		messages[problem.Attribute] = problem.Message
-		x.Problems = append(x.Problems, ProblemsByField(problem))
 	}
 	for i, mapped := range outcome.Attributes {
 		code := m.out[i].code
@@ -87,7 +80,7 @@ func (m *Mapping) Explain(r Record) Explanation {
 		})
 	}
 	x.Groups = m.explainGroups(r, outcome)
-	x.Protected, _ = m.Protected(r)
+	x.ProtectedBy, _ = m.Protected(r)
 	return x
 }
 

@@ -123,7 +123,10 @@ type Mapped struct {
 type WantedGroup struct{ Target, Rule string }
 
 // Problem is something wrong with one account. Attribute is the name that the rule writes, or "groups.<name>".
-type Problem struct{ Attribute, Message string }
+type Problem struct {
+	Attribute string `json:"attribute"`
+	Message   string `json:"message"`
+}
 
 // Rules returns the definition that was compiled.
 func (m *Mapping) Rules() rules.Sync { return m.rules }

@@ -12,7 +12,7 @@ func unknownName(name string, known []string) string {
 
 // nearest returns `; did you mean "x"?` for the known name that differs least, or "" where none is near.
 func nearest(name string, known []string) string {
-	best, least := "", len(name)/3+2
+	best, least := "", len(name)/4+2
 	for _, candidate := range known {
 		if d := distance(fold(name), fold(candidate)); d < least {
 			best, least = candidate, d
@@ -61,6 +61,10 @@ func typeName(t string) string { return typeNames.Replace(t) }
 
 // plainTypes replaces the names of types in the messages where expr is known to write them.
 func plainTypes(message string) string {
+	message = strings.TrimSpace(strings.Replace(message, "takes only array", "takes a list", 1))
+	if strings.HasPrefix(message, "cannot use ") {
+		return typeName(message)
+	}
 	for _, mark := range []string{"(mismatched type", "(type ", "(got "} {
 		if i := strings.Index(message, mark); i >= 0 {
 			return message[:i] + typeName(message[i:])

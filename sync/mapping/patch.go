@@ -150,6 +150,14 @@ func (typeForgetter) Visit(node *ast.Node) {
 	}
 }
 
+// lastForgetter is a typeForgetter for the very end: expr goes through all patches a second time for those that may have to
+// be repeated, and checks types before each; only a patch that calls itself repeatable comes after that.
+type lastForgetter struct{ typeForgetter }
+
+func (lastForgetter) Reset() {}
+
+func (lastForgetter) ShouldRepeat() bool { return false }
+
 // shapeChecker refuses lists of lists. Without them, and without variables, a value is never much larger than the text
 // that makes it, so that comparing two of them cannot take for ever.
 type shapeChecker struct{ nested bool }

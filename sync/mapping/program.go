@@ -116,14 +116,11 @@ func (p *program) build(text string, condition bool, uses map[string]slot) error
 	for _, patch := range []ast.Visitor{namePatcher{}, plusPatcher{}, workPatcher{}} {
 		options = append(options, expr.Patch(patch), expr.Patch(typeForgetter{}))
 	}
-	options = append(options, expr.Patch(shape))
+	options = append(options, expr.Patch(shape), expr.Patch(lastForgetter{}))
 	for _, name := range builtinNames() {
 		options = append(options, expr.EnableBuiltin(name))
 	}
 	options = append(options, ownFunctions())
-	if condition {
-		options = append(options, expr.AsBool())
-	}
 	code, err := expr.Compile(text, options...)
 	if err != nil {
 		return plainError(err)
@@ -131,10 +128,8 @@ func (p *program) build(text string, condition bool, uses map[string]slot) error
 	if shape.nested {
 		return errors.New("the items of a list must be texts, numbers or true/false, all known to be so; use string(value)")
 	}
-	if node := code.Node(); node != nil && !condition {
-		if err := checkResult(node.Type()); err != nil {
-			return err
-		}
+	if err := checkResult(code.Node(), condition); err != nil {
+		return err
 	}
 	p.code = code
 	return nil
@@ -144,11 +139,8 @@ func (p *program) build(text string, condition bool, uses map[string]slot) error
 func plainError(err error) error {
 	var at *file.Error
 	if !errors.As(err, &at) {
-		message := err.Error()
-		if rest, ok := strings.CutPrefix(message, "expected bool, but got "); ok {
-			return fmt.Errorf("must be true or false, but gives a %s", typeName(rest))
-		}
-		return errors.New(message)
+		first, _, _ := strings.Cut(err.Error(), "\n")
+		return errors.New(first)
 	}
 	message, _, _ := strings.Cut(at.Message, "\n")
 	return fmt.Errorf("%s (at character %d)", plainTypes(message), at.Column+1)
