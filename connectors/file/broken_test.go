@@ -2,7 +2,6 @@ package file_test
 
 import (
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,9 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/rollcall-sync/rollcall/sync/directory"
+	"github.com/rollcall-sync/rollcall/sync/directory/optiondoc/optiondoctest"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 // TestBrokenFilesAreRefused lists every file of testdata/broken and compares what the administrator is told with the
 // messages beside them. A broken file must never look like a shorter list.
@@ -42,7 +40,7 @@ func TestBrokenFilesAreRefused(t *testing.T) {
 		}
 		fmt.Fprintf(&got, "%s\n  %s, %s\n  %s\n\n", entry.Name(), e.Kind, e.Err, e.Remedy)
 	}
-	if *update {
+	if optiondoctest.Updating() {
 		if err := os.WriteFile(golden, []byte(got.String()), 0o644); err != nil {
 			t.Fatal(err)
 		}

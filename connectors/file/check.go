@@ -89,7 +89,7 @@ func (r *report) columns(x *index, request directory.CheckRequest) {
 		r.ok("columns", "%s", strings.Join(known, ", "))
 	}
 	if len(custom) > 0 {
-		r.ok("columns", "not recognised, and kept as they are: %s", strings.Join(custom, ", "))
+		r.ok("columns", "kept under names of their own: %s", strings.Join(custom, ", "))
 	}
 	if x.active < 0 {
 		r.add(directory.LevelWarning, "active", "no column says who may sign in, so that everybody in the file counts as active",
