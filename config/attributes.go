@@ -26,8 +26,16 @@ func (l *loader) isAttribute(at *node, name string) bool {
 	if directory.IsAttributeName(name) {
 		return true
 	}
-	l.fault(at, attributeHint(name, directory.Vocabulary()), "%q is no attribute", name)
+	l.noAttribute(at, name)
 	return false
+}
+
+func (l *loader) noAttribute(at *node, name string) {
+	hint := "write the name of an attribute"
+	if !at.referenced {
+		hint = attributeHint(name, directory.Vocabulary())
+	}
+	l.fault(at, hint, "%s is no attribute", at.quote(name))
 }
 
 // attributeHint returns the known name that is meant, or says that vendors' own attributes have a prefix.
@@ -126,7 +134,7 @@ func (v ruleValue) load(l *loader, at *node) {
 // wayBack completes a rule that writes the source. An expression cannot be turned round, so it needs to be told.
 func (v ruleValue) wayBack(l *loader, at *node) {
 	r := v.into
-	if IsPlainName(r.From) {
+	if isPlainName(r.From) {
 		if r.To == "" {
 			r.To = r.From
 		}
@@ -159,17 +167,21 @@ func ruleSchema() *jsonschema.Schema {
 	}
 }
 
-var plainName = regexp.MustCompile(`^(custom\.)?[A-Za-z_][A-Za-z0-9_]*$`)
+var (
+	word = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+	// customName takes what vendors put into names, also signs that are operators elsewhere.
+	customName = regexp.MustCompile(`^custom\.[\pL\pN_.:-]+$`)
+)
 
-// IsPlainName reports whether an expression is nothing but the name of an attribute.
-func IsPlainName(expression string) bool {
-	return plainName.MatchString(expression) && directory.IsAttributeName(expression)
+// isPlainName reports whether an expression is nothing but the name of an attribute.
+func isPlainName(expression string) bool {
+	return customName.MatchString(expression) || word.MatchString(expression) && directory.IsAttributeName(expression)
 }
 
 // misspelt reports whether an expression is a single word that means nothing: neither an attribute nor a constant.
 func misspelt(expression string) bool {
-	return plainName.MatchString(expression) && !directory.IsAttributeName(expression) &&
-		!slices.Contains([]string{"true", "false", "nil", "groups"}, expression)
+	return word.MatchString(expression) && !directory.IsAttributeName(expression) &&
+		!slices.Contains([]string{"true", "false", "nil", "groups", "group_ids"}, expression)
 }
 
 // groupRules is the ordered mapping of target groups to rules.

@@ -156,9 +156,8 @@ func (c check) attributes() {
 		written[rule.To] = rule.Target
 		c.writable(c.source, place, rule.To, false)
 		if misspelt(rule.Back) {
-			back := at.value.locate("back")
-			c.l.fault(back, attributeHint(rule.Back, directory.Vocabulary()), "%q is no attribute", rule.Back)
-		} else if IsPlainName(rule.Back) {
+			c.l.noAttribute(at.value.locate("back"), rule.Back)
+		} else if isPlainName(rule.Back) {
 			c.has(c.target, at.value.locate("back"), rule.Back)
 		}
 	}
@@ -205,8 +204,8 @@ func (c check) from(rule rules.Attribute, at pair) {
 	switch {
 	case c.l.faulty(place), rule.Direction == rules.ToSource && given == nil:
 	case misspelt(rule.From):
-		c.l.fault(place, attributeHint(rule.From, directory.Vocabulary()), "%q is no attribute", rule.From)
-	case IsPlainName(rule.From):
+		c.l.noAttribute(place, rule.From)
+	case isPlainName(rule.From):
 		c.has(c.source, place, rule.From)
 	}
 }
@@ -223,7 +222,7 @@ func (c check) examples() {
 				continue
 			}
 			for _, p := range values.pairs {
-				if p.name != exampleGroups && p.name != exampleInScope {
+				if directory.IsAttributeName(p.name) {
 					c.has(part.side, p.key, p.name)
 				}
 			}

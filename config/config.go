@@ -181,7 +181,8 @@ type Options struct {
 	// Viper carries the flags, bound to the names that SettingNames returns. What is set there wins over the environment,
 	// which wins over the files. nil means no flags.
 	Viper *viper.Viper
-	// CheckExpressions finds the faults of a sync's expressions; nil means that they are not looked at.
+	// CheckExpressions finds the faults of a sync's expressions; nil means that they are not looked at. A sync without
+	// attribute rules is passed without its examples, because its rules are known only when both directories are open.
 	CheckExpressions func(sync rules.Sync) []ExpressionFault
 	// AllowMissingSecrets turns missing secrets into warnings, for commands that contact nobody.
 	AllowMissingSecrets bool
@@ -189,7 +190,7 @@ type Options struct {
 
 // ExpressionFault is one bad expression of a sync.
 type ExpressionFault struct {
-	// Path is the key below the sync: "scope", "attributes.username.from", "protect.0".
+	// Path is the key below the sync: "scope", "attributes.username.from", "protect[0]".
 	Path string
 	// Message says what is wrong, without a position in the file.
 	Message string

@@ -2,6 +2,7 @@ package config
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/invopop/jsonschema"
 
@@ -44,7 +45,7 @@ func exampleKeys(e *rules.Example) []key {
 }
 
 func (v examples) shape() shape {
-	return shape{form: "list of mappings", entry: "-", keys: exampleKeys(&rules.Example{})}
+	return shape{form: "list of mappings", entry: "<n>", keys: exampleKeys(&rules.Example{})}
 }
 
 func (v examples) schema() *jsonschema.Schema {
@@ -64,6 +65,11 @@ func (v sample) load(l *loader, at *node) {
 	loaded := make(map[string]any, len(at.pairs))
 	for _, p := range at.pairs {
 		switch {
+		case p.name+"." == directory.CustomPrefix && p.value.kind == mapping:
+			for _, custom := range p.value.pairs {
+				name := directory.CustomPrefix + custom.name
+				loaded[name] = l.sampleValue(name, custom.value)
+			}
 		case p.name == exampleGroups:
 			var groups []string
 			texts{&groups, groupName}.load(l, p.value)
@@ -99,7 +105,7 @@ func (l *loader) sampleValue(name string, at *node) any {
 		var b bool
 		truth(&b).load(l, at)
 		return b
-	case len(name) > len(directory.CustomPrefix) && name[:len(directory.CustomPrefix)] == directory.CustomPrefix:
+	case strings.HasPrefix(name, directory.CustomPrefix):
 		return customValue(at)
 	default:
 		return at.text
@@ -135,5 +141,6 @@ func (v sample) schema() *jsonschema.Schema {
 	for _, name := range append(directory.Vocabulary(), v.also...) {
 		s.Properties.Set(name, value)
 	}
+	s.Properties.Set(strings.TrimSuffix(directory.CustomPrefix, "."), &jsonschema.Schema{Type: "object", AdditionalProperties: value})
 	return s
 }

@@ -42,16 +42,24 @@ func (f Fault) String() string {
 	return b.String()
 }
 
-// Faults is the error of a configuration that was read and is wrong. List is never empty and is sorted by place.
+// Faults is the error of a configuration that was read and is wrong. List is never empty and is sorted by place; Omitted
+// counts what is beyond the first thousand.
 type Faults struct {
-	List []Fault
+	List    []Fault
+	Omitted int
 }
+
+// maxFaults bounds the list; nobody reads on there.
+const maxFaults = 1000
 
 // Error returns one line for each fault.
 func (f *Faults) Error() string {
 	lines := make([]string, len(f.List))
 	for i, fault := range f.List {
 		lines[i] = fault.String()
+	}
+	if f.Omitted > 0 {
+		lines = append(lines, fmt.Sprintf("and %d more", f.Omitted))
 	}
 	return strings.Join(lines, "\n")
 }
@@ -69,18 +77,46 @@ func sortFaults(faults []Fault) []Fault {
 
 // fault reports what is wrong with a value.
 func (l *loader) fault(at *node, remedy, format string, args ...any) {
-	l.faults = append(l.faults, at.fault(remedy, format, args...))
+	if len(l.faults) >= maxFaults {
+		l.omitted++
+		return
+	}
+	l.faults = append(l.faults, l.scrubbed(at.fault(remedy, format, args...)))
 }
 
 // warn reports what is unwise about a value.
 func (l *loader) warn(at *node, remedy, format string, args ...any) {
-	l.warnings = append(l.warnings, at.fault(remedy, format, args...))
+	l.warnings = append(l.warnings, l.scrubbed(at.fault(remedy, format, args...)))
+}
+
+// leastScrubbed is the shortest text that scrubbed takes for a secret; shorter ones would blank half of every message.
+const leastScrubbed = 4
+
+// scrubbed blanks whatever came by a reference. The messages show what is written and not what it stands for; this is the
+// second lock, for messages of others that quote an expression.
+func (l *loader) scrubbed(f Fault) Fault {
+	var secrets []string
+	for _, found := range l.found {
+		if len(found.text) >= leastScrubbed {
+			quoted := strconv.Quote(found.text)
+			secrets = append(secrets, found.text, quoted[1:len(quoted)-1])
+		}
+	}
+	// Longer ones first, so that one that holds another is blanked as a whole.
+	slices.SortFunc(secrets, func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b)) })
+	for _, secret := range secrets {
+		f.Message = strings.ReplaceAll(f.Message, secret, "***")
+		f.Remedy = strings.ReplaceAll(f.Remedy, secret, "***")
+	}
+	return f
 }
 
 // faulty reports whether something is already wrong at or below the node, so that no second complaint about the same thing
 // is made.
-func (l *loader) faulty(at *node) bool {
-	return slices.ContainsFunc(l.faults, func(f Fault) bool {
+func (l *loader) faulty(at *node) bool { return within(l.faults, at) }
+
+func within(faults []Fault, at *node) bool {
+	return slices.ContainsFunc(faults, func(f Fault) bool {
 		return f.order == at.file.order && (f.Key == at.path || strings.HasPrefix(f.Key, at.path+"."))
 	})
 }

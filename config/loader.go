@@ -3,8 +3,8 @@ package config
 import (
 	"errors"
 	"os"
+	"regexp"
 	"slices"
-	"strings"
 
 	"github.com/spf13/viper"
 	"github.com/zalando/go-keyring"
@@ -18,6 +18,7 @@ type loader struct {
 	options  Options
 	config   *Config
 	faults   []Fault
+	omitted  int
 	warnings []Fault
 	found    map[string]found
 
@@ -85,7 +86,7 @@ func (l *loader) finish() {
 
 func (l *loader) result() (*Config, error) {
 	if len(l.faults) > 0 {
-		return nil, &Faults{List: sortFaults(l.faults)}
+		return nil, &Faults{List: sortFaults(l.faults), Omitted: l.omitted}
 	}
 	c := l.config
 	for _, d := range l.directories {
@@ -135,17 +136,27 @@ func (l *loader) typeOf(name string) (directory.Type, bool) {
 	return l.options.Types[i], true
 }
 
+// indexed matches the place in a list: protect[0] is protect.0 here.
+var indexed = regexp.MustCompile(`\[(\d+)\]`)
+
 // checkExpressions asks the mapping about the expressions of one sync. What is known to be wrong is not told twice.
 func (l *loader) checkExpressions(s *loadedSync) {
 	if l.options.CheckExpressions == nil {
 		return
 	}
-	for _, f := range l.options.CheckExpressions(s.Sync) {
-		path := strings.NewReplacer("[", ".", "]", "").Replace(f.Path)
-		at := s.at.locate(path)
-		if l.faulty(at) {
-			continue
+	checked := s.Sync
+	if checked.Attributes == nil {
+		// What the default rules give is known only when both directories are open, so nobody can say yet whether an example
+		// expects too much.
+		checked.Examples = nil
+	}
+	known := l.faults
+	for _, f := range l.options.CheckExpressions(checked) {
+		at := s.at.locate(indexed.ReplaceAllString(f.Path, ".$1"))
+		if at == s.at {
+			l.fault(at, "", "%s: %s", f.Path, f.Message)
+		} else if !within(known, at) {
+			l.fault(at, "", "%s", f.Message)
 		}
-		l.fault(at, "", "%s", f.Message)
 	}
 }

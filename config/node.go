@@ -66,6 +66,14 @@ func (n *node) shown() string {
 	return strconv.Quote(text)
 }
 
+// quote is a name for messages: as written where it came by a reference.
+func (n *node) quote(name string) string {
+	if n.referenced {
+		return n.shown()
+	}
+	return strconv.Quote(name)
+}
+
 // null reports whether the key has no value.
 func (n *node) null() bool { return n.kind == scalar && n.tag == "!!null" && !n.referenced }
 

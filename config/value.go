@@ -1,7 +1,6 @@
 package config
 
 import (
-	"fmt"
 	"net/url"
 	"regexp"
 	"strconv"
@@ -142,8 +141,15 @@ func truth(into *bool) one[bool] {
 	}
 }
 
-func parseBool(text string) (value, ok bool) {
-	return text == "true", text == "true" || text == "false"
+// parseBool takes what YAML takes for a bool, in each of its three spellings.
+func parseBool(text string) (parsed, ok bool) {
+	switch text {
+	case "true", "True", "TRUE":
+		return true, true
+	case "false", "False", "FALSE":
+		return false, true
+	}
+	return false, false
 }
 
 func count(into *int) one[int] {
@@ -368,12 +374,4 @@ func urlFault(text string) (problem, remedy string) {
 		return "holds a user name or a password", "move them to keys of their own"
 	}
 	return "", ""
-}
-
-func quoted(names []string) string {
-	out := make([]string, len(names))
-	for i, name := range names {
-		out[i] = fmt.Sprintf("%q", name)
-	}
-	return strings.Join(out, ", ")
 }
