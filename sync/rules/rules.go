@@ -3,7 +3,7 @@
 // defaults and a fingerprint.
 package rules
 
-// Sync is one configured pairing of a source and a target directory. Zero values are not defaults: call WithDefaults.
+// Sync is one configured pairing of a source and a target directory. Zero values are not defaults: start with NewSync.
 type Sync struct {
 	Name           string `yaml:"-" json:"name"`
 	Source, Target string
