@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
@@ -140,11 +141,26 @@ func (d *Directory) mustHave(op, id string) (*directory.Account, error) {
 
 // key is the form in which values of one attribute are compared.
 func key(spec directory.AttributeSpec, value string) string {
+	if isASCII(value) {
+		if spec.FoldCase {
+			return strings.ToLower(value)
+		}
+		return value
+	}
 	value = norm.NFC.String(value)
 	if spec.FoldCase {
 		value = norm.NFC.String(cases.Fold().String(value))
 	}
 	return value
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 // FindAccounts finds by any attribute that is searchable.
