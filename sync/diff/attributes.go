@@ -94,7 +94,7 @@ func (d *Decider) attribute(c *Case, a pairState, out *Decision) (target, source
 		return nil, nil
 	}
 	if !a.out.Present { // the source does not say: leave the target's value alone
-		if a.rule.Direction == rules.Both && a.inHas && a.hasBase && a.targetChanged {
+		if a.rule.Direction == rules.Both && a.inHas && a.hasBase && a.targetChanged && !plan.IsTemporary(a.current) {
 			return nil, d.toSource(c, a, out)
 		}
 		d.keepBase(a, out)
@@ -123,7 +123,7 @@ func (d *Decider) attribute(c *Case, a pairState, out *Decision) (target, source
 // winner decides a two-way attribute that differs.
 func (d *Decider) winner(c *Case, a pairState) rules.Conflict {
 	switch {
-	case a.hasBase && !a.targetChanged:
+	case plan.IsTemporary(a.current), a.hasBase && !a.targetChanged:
 		return rules.ConflictSource
 	case a.hasBase && !a.sourceChanged:
 		return rules.ConflictTarget
@@ -174,7 +174,7 @@ func (d *Decider) toTarget(c *Case, a pairState, out *Decision) []plan.Change {
 // toSource plans one change of the source.
 func (d *Decider) toSource(c *Case, a pairState, out *Decision) []plan.Change {
 	d.keepBase(a, out)
-	if !a.inHas {
+	if !a.inHas || plan.IsTemporary(a.current) {
 		return nil
 	}
 	value := mapping.Normalise(a.in.Value, a.sourceSpec)

@@ -105,8 +105,8 @@ func (d *Decider) match(c *Case, out *Decision) {
 			who, candidate.LinkedTo, d.Source.Name, command))
 	case account.Problem != "":
 		out.note(plan.NoteInvalid, c, fmt.Sprintf("matches %s, whose record cannot be used: %s", who, account.Problem))
-	case guarded(candidate.Record) != "":
-		out.note(plan.NoteProtected, c, fmt.Sprintf("matches %s, which is never linked automatically (%s); to link it all the same: %s", who, guarded(candidate.Record), command))
+	case Guarded(candidate.Record) != "":
+		out.note(plan.NoteProtected, c, fmt.Sprintf("matches %s, which is never linked automatically (%s); to link it all the same: %s", who, Guarded(candidate.Record), command))
 	case actions.Link == rules.Report:
 		out.note(plan.NoteAmbiguous, c, fmt.Sprintf("matches %s; link it with %s", who, command))
 	case actions.Link == rules.LinkTrusted && candidate.By == directory.Email && told && !verified:
@@ -122,8 +122,8 @@ func (d *Decider) match(c *Case, out *Decision) {
 	}
 }
 
-// guarded says why a record is never written; empty for everyone else.
-func guarded(r Record) string {
+// Guarded says why a record is never written; empty for everyone else.
+func Guarded(r Record) string {
 	switch {
 	case r.Self:
 		return "Rollcall signs in with it"
@@ -411,7 +411,7 @@ func (d *Decider) targetMissing(c *Case, out *Decision) {
 func (d *Decider) unlinkedTarget(c *Case, out *Decision) {
 	target := c.Target
 	out.Reason = "unmanaged"
-	if !d.Rules.Writeback.Create || target.WritebackScope != mapping.Yes || guarded(*target) != "" || target.Account.Problem != "" || target.Account.Status != directory.StatusActive {
+	if !d.Rules.Writeback.Create || target.WritebackScope != mapping.Yes || Guarded(*target) != "" || target.Account.Problem != "" || target.Account.Status != directory.StatusActive {
 		return
 	}
 	if !d.Creations {
@@ -480,7 +480,7 @@ func (d *Decider) protect(c *Case, out *Decision) {
 		}
 		why := ""
 		if record != nil && o.Action != plan.Link {
-			if why = guarded(*record); why == "" && o.Action != plan.Create {
+			if why = Guarded(*record); why == "" && o.Action != plan.Create {
 				why = record.Account.ReadOnly
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/rollcall-sync/rollcall/sync/directory"
 )
@@ -224,10 +225,16 @@ func (a *arranger) stepAside(holder, waiter, seq int) {
 	a.extra = append(a.extra, step)
 }
 
+const temporaryPrefix = "rollcall-moving-"
+
+// IsTemporary reports whether a value is the first step of an exchange that was cut short: it is nobody's wish, and the other
+// side must never take it over.
+func IsTemporary(v directory.Value) bool { return strings.HasPrefix(v.String(), temporaryPrefix) }
+
 // temporaryValue is unique per account and cannot reach anybody: the top-level domain .invalid is reserved (RFC 2606).
 func temporaryValue(attribute, id string) directory.Value {
 	sum := sha256.Sum256([]byte(id))
-	name := "rollcall-moving-" + hex.EncodeToString(sum[:6])
+	name := temporaryPrefix + hex.EncodeToString(sum[:6])
 	if attribute == directory.Email {
 		return directory.Text(name + "@rollcall.invalid")
 	}

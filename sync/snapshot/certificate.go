@@ -28,6 +28,7 @@ const (
 	ClauseWhole   = "records whole"
 	ClauseGroups  = "groups read whole"
 	ClauseSize    = "size within the usual band"
+	ClauseWitness = "direct look-ups agree"
 	ClauseDirect  = "looked up directly"
 )
 
@@ -40,6 +41,11 @@ func (c *Certificate) add(name string, passed bool, detail, remedy string) {
 	for _, clause := range c.Clauses {
 		c.Complete = c.Complete && clause.Passed
 	}
+}
+
+// Contradict voids the certificate: something was seen that cannot be if the listing were whole.
+func (c *Certificate) Contradict(what string) {
+	c.add(ClauseWitness, false, what, "the directory leaves accounts out of its listing; check the rights of the account that Rollcall signs in with, then run again")
 }
 
 // Failed returns what failed, as one sentence; empty for a complete listing.

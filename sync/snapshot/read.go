@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -30,8 +31,8 @@ type Options struct {
 // GroupNeed says which groups and memberships are read.
 type GroupNeed struct {
 	All bool
-	// Wanted reports whether the members of a group matter; nil means no group does.
-	Wanted func(directory.Group) bool
+	// Choose is given all groups and returns the ids of those whose members matter; nil means none.
+	Choose func(all []directory.Group) map[string]bool
 	// List is set where the groups themselves matter, members or not.
 	List bool
 }
@@ -210,7 +211,7 @@ func (l *listing) page(ctx context.Context, request directory.ListRequest) (next
 // groups reads the groups and, where accounts do not carry them, the memberships that matter.
 func (l *listing) groups(ctx context.Context) {
 	need := l.options.Groups
-	if !need.List && !need.All && need.Wanted == nil {
+	if !need.List && !need.All && need.Choose == nil {
 		return
 	}
 	l.facts.groupsAsked = true
@@ -225,7 +226,7 @@ func (l *listing) groups(ctx context.Context) {
 		return
 	}
 	l.snapshot.Groups = groups
-	if l.snapshot.Description.GroupsInline || (!need.All && need.Wanted == nil) {
+	if l.snapshot.Description.GroupsInline || (!need.All && need.Choose == nil) {
 		return
 	}
 	if err := l.memberships(ctx, need); err != nil {
@@ -261,8 +262,12 @@ func ListGroups(ctx context.Context, lister directory.GroupLister) ([]directory.
 // memberships reads the direct members of all groups that matter, by group or by account, whichever costs fewer requests.
 func (l *listing) memberships(ctx context.Context, need GroupNeed) error {
 	var wanted []int
+	var chosen map[string]bool
+	if need.Choose != nil {
+		chosen = need.Choose(l.snapshot.Groups)
+	}
 	for i, group := range l.snapshot.Groups {
-		if need.All || (need.Wanted != nil && need.Wanted(group)) {
+		if need.All || chosen[group.ID] {
 			wanted = append(wanted, i)
 		}
 	}
@@ -356,4 +361,19 @@ func (l *listing) byAccount(ctx context.Context, lister directory.MembershipList
 		})
 	}
 	return workers.Wait()
+}
+
+// GroupsOf returns the groups of one account by reading the members of all groups.
+func GroupsOf(ctx context.Context, lister directory.MemberLister, groups []directory.Group, account string) ([]string, error) {
+	var of []string
+	for _, group := range groups {
+		members, err := listMembers(ctx, lister, group.ID)
+		if err != nil {
+			return nil, err
+		}
+		if slices.Contains(members, account) {
+			of = append(of, group.ID)
+		}
+	}
+	return of, nil
 }

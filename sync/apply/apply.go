@@ -1,0 +1,382 @@
+// Package apply carries out a plan. It works through the phases in order (updates, creations, activations, groups,
+// deactivations, deletions), side by side within a phase as far as the directory allows, and writes the intent of each
+// operation to the journal before the call and the outcome, together with the link, after it.
+//
+// What an error does:
+//
+//	unknown outcome   read back; what is seen there decides
+//	not found         a deactivation or deletion counts as done; anything else waits for the next run
+//	throttled         waited for once more than the transport did, then reported
+//	auth              all further operations on that side are left out
+//	retryable         reported; several in a row stop that side
+//	the rest          reported; the others go on
+package apply
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/rollcall-sync/rollcall/sync/directory"
+	"github.com/rollcall-sync/rollcall/sync/plan"
+	"github.com/rollcall-sync/rollcall/sync/state"
+)
+
+// Journal is where intents and outcomes go; state.DB is one.
+type Journal interface {
+	Intend(ctx context.Context, entries ...state.Entry) error
+	Resolve(ctx context.Context, outcomes ...state.Outcome) error
+}
+
+// Options are the surroundings of one application.
+type Options struct {
+	Run, Sync      string
+	Source, Target directory.Directory
+	Journal        Journal
+	// Draft returns the pair that an operation belongs to. Operations of one pair never run at the same time.
+	Draft func(plan.Operation) *Draft
+	// Stop ends the work between two operations when it is closed; nil never does.
+	Stop <-chan struct{}
+	// Now and Sleep are the clock; Sleep is used after a directory asked for more patience than the transport has.
+	Now   func() time.Time
+	Sleep func(context.Context, time.Duration) error
+	// Progress is called after each operation, never twice at the same time.
+	Progress func(Event)
+}
+
+// Event is one operation that has come to its end.
+type Event struct {
+	Operation plan.Operation
+	Result    state.Result
+	Err       error
+}
+
+// Failure is one operation that was not done.
+type Failure struct {
+	Account   string              `json:"account"`
+	ID        string              `json:"id,omitempty"`
+	Operation plan.Action         `json:"operation"`
+	Side      plan.Side           `json:"side"`
+	Kind      directory.ErrorKind `json:"-"`
+	KindName  string              `json:"kind"`
+	Message   string              `json:"message"`
+}
+
+// Result is what became of a plan.
+type Result struct {
+	// Done counts the operations that were carried out, per side and action.
+	Done map[plan.Side]map[plan.Action]int
+	// Failures are those that were not, in the order of the plan.
+	Failures []Failure
+	// FailedAccounts are the source or target ids (draft keys) with at least one failure.
+	FailedAccounts map[*Draft]bool
+	// Stopped says why a side was given up.
+	Stopped map[plan.Side]error
+	// Interrupted is set when the work was ended from outside; Left counts the operations that were not begun.
+	Interrupted bool
+	Left        int
+}
+
+const (
+	// patienceInRow is how many operations in a row may fail for want of a working server before a side is given up.
+	patienceInRow = 5
+	// operationTime bounds one write with all its waiting, so that an interrupted run ends.
+	operationTime = 10 * time.Minute
+	// longestWait bounds the extra wait after Throttled.
+	longestWait = 5 * time.Minute
+)
+
+// Run carries out the plan. The error is not nil only when the journal could not be written: then nothing more is written
+// to any directory.
+func Run(ctx context.Context, p *plan.Plan, options Options) (Result, error) {
+	e := &executor{
+		options: options, groups: make(map[string]string), failed: make(map[int]bool),
+		result: Result{
+			Done:           map[plan.Side]map[plan.Action]int{plan.Source: {}, plan.Target: {}},
+			FailedAccounts: make(map[*Draft]bool), Stopped: make(map[plan.Side]error),
+		},
+		inRow: make(map[plan.Side]int),
+	}
+	for from := 0; from < len(p.Operations); {
+		to := from
+		for to < len(p.Operations) && p.Operations[to].Action.Phase() == p.Operations[from].Action.Phase() {
+			to++
+		}
+		e.phase(ctx, p.Operations[from:to])
+		from = to
+	}
+	slices.SortStableFunc(e.failures, func(a, b numbered) int { return a.seq - b.seq })
+	for _, f := range e.failures {
+		e.result.Failures = append(e.result.Failures, f.Failure)
+	}
+	return e.result, e.broken
+}
+
+type numbered struct {
+	seq int
+	Failure
+}
+
+type executor struct {
+	options Options
+
+	mu       sync.Mutex
+	result   Result
+	failures []numbered
+	failed   map[int]bool // by Seq
+	groups   map[string]string
+	inRow    map[plan.Side]int
+	broken   error
+}
+
+// phase runs the operations of one phase: units side by side, the operations of a unit one after the other.
+func (e *executor) phase(ctx context.Context, operations []plan.Operation) {
+	bySide := map[plan.Side][]unit{}
+	for _, u := range e.units(operations) {
+		bySide[u.side()] = append(bySide[u.side()], u)
+	}
+	var sides sync.WaitGroup
+	for side, units := range bySide {
+		sides.Go(func() { e.side(ctx, side, units) })
+	}
+	sides.Wait()
+}
+
+func (e *executor) side(ctx context.Context, side plan.Side, units []unit) {
+	queue := make(chan unit)
+	var workers sync.WaitGroup
+	for range max(1, e.directory(side).Describe().WriteConcurrency) {
+		workers.Go(func() {
+			for u := range queue {
+				e.unit(ctx, u)
+			}
+		})
+	}
+	for _, u := range units {
+		queue <- u
+	}
+	close(queue)
+	workers.Wait()
+}
+
+func (e *executor) directory(side plan.Side) directory.Directory {
+	if side == plan.Source {
+		return e.options.Source
+	}
+	return e.options.Target
+}
+
+// halted says why nothing more may be written to a side.
+func (e *executor) halted(ctx context.Context, side plan.Side) (err error, interrupted bool) {
+	select {
+	case <-e.options.Stop:
+		return errors.New("the run lost its lease"), true
+	default:
+	}
+	if ctx.Err() != nil {
+		return errors.New("the run was interrupted"), true
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.broken != nil {
+		return e.broken, true
+	}
+	if stopped := e.result.Stopped[side]; stopped != nil {
+		return fmt.Errorf("left out, because %w", stopped), false
+	}
+	return nil, false
+}
+
+// unit runs one unit.
+func (e *executor) unit(ctx context.Context, u unit) {
+	for _, step := range u.steps {
+		side := step[0].Side
+		err, interrupted := e.halted(ctx, side)
+		switch {
+		case interrupted:
+			e.leave(step)
+			continue
+		case err != nil:
+			e.settle(step, err)
+			continue
+		}
+		step = e.withoutOrphans(step)
+		if len(step) > 0 {
+			e.step(ctx, step)
+		}
+	}
+}
+
+func (e *executor) leave(step []plan.Operation) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.result.Interrupted = true
+	e.result.Left += len(step)
+	for _, o := range step {
+		e.failed[o.Seq] = true
+	}
+}
+
+// withoutOrphans leaves out operations that wait for one that was not done.
+func (e *executor) withoutOrphans(step []plan.Operation) []plan.Operation {
+	var kept, orphans []plan.Operation
+	e.mu.Lock()
+	for _, o := range step {
+		if slices.ContainsFunc(o.After, func(seq int) bool { return e.failed[seq] }) {
+			orphans = append(orphans, o)
+		} else {
+			kept = append(kept, o)
+		}
+	}
+	e.mu.Unlock()
+	if len(orphans) > 0 {
+		e.settle(orphans, errors.New("left out, because an operation that it depends on was not done"))
+	}
+	return kept
+}
+
+// step writes the intents, sends one call, and writes the outcomes. A step is one operation, the group changes of one
+// account, or the creations of one bulk call.
+func (e *executor) step(ctx context.Context, step []plan.Operation) {
+	entries := make([]state.Entry, 0, len(step))
+	for _, o := range step {
+		data, err := json.Marshal(o)
+		if err != nil {
+			e.fail(fmt.Errorf("operation %d: %w", o.Seq, err))
+			return
+		}
+		entries = append(entries, state.Entry{
+			Run: e.options.Run, Seq: int64(o.Seq), Sync: e.options.Sync, Side: string(o.Side), Action: string(o.Action),
+			SourceID: o.SourceID, TargetID: o.TargetID, Account: o.Account, Operation: data,
+		})
+	}
+	if err := e.options.Journal.Intend(ctx, entries...); err != nil {
+		if ctx.Err() != nil {
+			e.leave(step)
+			return
+		}
+		e.fail(err)
+		e.leave(step)
+		return
+	}
+	// Begun is finished: the write is not cut off by an interruption, only bounded.
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), operationTime)
+	defer cancel()
+	outcomes := e.call(bounded, step)
+	e.record(step, outcomes)
+}
+
+// fail gives up everything: without a journal nothing may be written.
+func (e *executor) fail(err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.broken == nil {
+		e.broken = err
+	}
+}
+
+// outcome is what became of one operation. A pending one may or may not have been done; the next run reads it back.
+type outcome struct {
+	err     error
+	pending bool
+	stored  *directory.Account
+}
+
+// record writes outcomes and links, and counts.
+func (e *executor) record(step []plan.Operation, outcomes []outcome) {
+	var resolved []state.Outcome
+	for i, o := range step {
+		out := state.Outcome{Run: e.options.Run, Seq: int64(o.Seq), Result: state.ResultDone}
+		if outcomes[i].pending {
+			out.Result, out.Message = state.ResultUnknown, outcomes[i].err.Error()
+		} else if outcomes[i].err != nil {
+			out.Result, out.Message = state.ResultFailed, outcomes[i].err.Error()
+		} else {
+			draft := e.options.Draft(o)
+			out.Link, out.DropLink = draft.done(o, outcomes[i].stored, e.options.Run, e.options.Now())
+			if outcomes[i].stored != nil {
+				out.Stored = storedJSON(*outcomes[i].stored)
+			}
+		}
+		resolved = append(resolved, out)
+	}
+	if err := e.options.Journal.Resolve(context.Background(), resolved...); err != nil {
+		e.fail(err)
+	}
+	for i, o := range step {
+		e.count(o, outcomes[i])
+	}
+}
+
+// settle counts operations that were never sent.
+func (e *executor) settle(step []plan.Operation, err error) {
+	for _, o := range step {
+		e.count(o, outcome{err: err})
+	}
+}
+
+func (e *executor) count(o plan.Operation, out outcome) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	result := state.ResultDone
+	if out.err == nil {
+		e.result.Done[o.Side][o.Action]++
+		e.inRow[o.Side] = 0
+	} else {
+		result = state.ResultFailed
+		if out.pending {
+			result = state.ResultUnknown
+		}
+		kind := directory.KindOf(out.err)
+		e.failed[o.Seq] = true
+		e.result.FailedAccounts[e.options.Draft(o)] = true
+		e.failures = append(e.failures, numbered{o.Seq, Failure{
+			Account: o.Account, ID: o.WrittenID(), Operation: o.Action, Side: o.Side, Kind: kind, KindName: kind.String(), Message: out.err.Error(),
+		}})
+		e.giveUp(o.Side, kind, out.err)
+	}
+	if e.options.Progress != nil {
+		e.options.Progress(Event{Operation: o, Result: result, Err: out.err})
+	}
+}
+
+// giveUp stops a side that cannot work: bad credentials at once, a broken server after several operations in a row.
+func (e *executor) giveUp(side plan.Side, kind directory.ErrorKind, err error) {
+	var typed *directory.Error
+	if e.result.Stopped[side] != nil || !errors.As(err, &typed) {
+		return // only what a directory said counts
+	}
+	switch kind {
+	case directory.Auth:
+		if typed.Record == "" { // refused for one account, it says nothing about the others
+			e.result.Stopped[side] = fmt.Errorf("%s refused access: %w", e.directory(side).Describe().Name, err)
+		} else {
+			e.inRow[side]++
+		}
+	case directory.Retryable, directory.Throttled, directory.UnknownOutcome:
+		e.inRow[side]++
+	default:
+		e.inRow[side] = 0
+	}
+	if e.inRow[side] >= patienceInRow && e.result.Stopped[side] == nil {
+		e.result.Stopped[side] = fmt.Errorf("%s failed %d times in a row, the last time with: %w", e.directory(side).Describe().Name, patienceInRow, err)
+	}
+}
+
+// storedJSON is the account as the directory stored it, for the journal.
+func storedJSON(account directory.Account) json.RawMessage {
+	data, err := json.Marshal(struct {
+		ID         string               `json:"id"`
+		Status     string               `json:"status"`
+		Attributes directory.Attributes `json:"attributes"`
+		Groups     []string             `json:"groups,omitempty"`
+	}{account.ID, account.Status.String(), account.Attributes, account.Groups})
+	if err != nil {
+		return nil // values that JSON cannot hold do not exist
+	}
+	return data
+}

@@ -1,0 +1,122 @@
+package engine
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/rollcall-sync/rollcall/sync/state"
+)
+
+// What the engine remembers between runs besides links: the rules under which the last run was accepted, and the refused
+// plans that may be approved.
+
+const approvalLife = 7 * 24 * time.Hour
+
+type acceptedRules struct {
+	Fingerprint string    `json:"fingerprint"`
+	Run         string    `json:"run"`
+	At          time.Time `json:"at"`
+}
+
+func rulesKey(sync string) string           { return "rules/" + sync }
+func approvalKey(sync, token string) string { return "approval/" + sync + "/" + token }
+
+func (e *Engine) acceptRules(ctx context.Context, sync, fingerprint, run string) error {
+	data, err := json.Marshal(acceptedRules{fingerprint, run, e.options.Now().UTC()})
+	if err != nil {
+		return err
+	}
+	return e.options.State.SetMeta(ctx, rulesKey(sync), string(data))
+}
+
+// rulesChanged says since which run the rules are different; empty when they are not, or when nobody is linked yet.
+func (w *world) rulesChanged(ctx context.Context) (string, error) {
+	text, err := w.engine.options.State.Meta(ctx, rulesKey(w.sync.Name))
+	if err != nil || text == "" || w.linkedCount == 0 {
+		return "", err
+	}
+	var last acceptedRules
+	if err := json.Unmarshal([]byte(text), &last); err != nil {
+		return "", fmt.Errorf("state: what is kept of the rules of %s cannot be read: %w", w.sync.Name, err)
+	}
+	if last.Fingerprint == w.rules {
+		return "", nil
+	}
+	return fmt.Sprintf("run %s of %s", last.Run, last.At.Format(time.DateOnly)), nil
+}
+
+type offeredApproval struct {
+	Keys []string  `json:"keys"`
+	At   time.Time `json:"at"`
+}
+
+// offerApproval remembers a refused plan under its token. Older offers of the sync are forgotten after a week.
+func (e *Engine) offerApproval(ctx context.Context, sync, token string, keys []string) error {
+	offers, err := e.options.State.Metas(ctx, approvalKey(sync, ""))
+	if err != nil {
+		return err
+	}
+	for key, text := range offers {
+		var offer offeredApproval
+		if json.Unmarshal([]byte(text), &offer) != nil || e.options.Now().Sub(offer.At) > approvalLife {
+			if err := e.options.State.SetMeta(ctx, key, ""); err != nil {
+				return err
+			}
+		}
+	}
+	data, err := json.Marshal(offeredApproval{keys, e.options.Now().UTC()})
+	if err != nil {
+		return err
+	}
+	return e.options.State.SetMeta(ctx, approvalKey(sync, token), string(data))
+}
+
+// approval returns the operations that a token approves.
+func (e *Engine) approval(ctx context.Context, sync, token string) ([]string, error) {
+	text, err := e.options.State.Meta(ctx, approvalKey(sync, token))
+	if err != nil {
+		return nil, err
+	}
+	var offer offeredApproval
+	if text == "" || json.Unmarshal([]byte(text), &offer) != nil || e.options.Now().Sub(offer.At) > approvalLife {
+		return nil, fmt.Errorf("sync %s: %w: %q; run `rollcall plan %s` and use the token it prints (tokens hold for a week)", sync, ErrApproval, token, sync)
+	}
+	return offer.Keys, nil
+}
+
+// usualRuns is how many runs a refusal compares with.
+const usualRuns = 30
+
+func (e *Engine) usualRemovals(ctx context.Context, sync string) ([]int, error) {
+	runs, err := e.options.State.Runs(ctx, state.RunFilter{Sync: sync, Limit: usualRuns})
+	if err != nil {
+		return nil, err
+	}
+	var usual []int
+	for _, run := range runs {
+		var report Report
+		if len(run.Report) == 0 || json.Unmarshal(run.Report, &report) != nil {
+			continue
+		}
+		if report.Account == "" && (report.Status == StatusOK || report.Status == StatusNothing || report.Status == StatusPartial) {
+			usual = append(usual, report.Counts.Deactivated+report.Counts.Deleted+report.Counts.GroupRemoved)
+		}
+	}
+	return usual, nil
+}
+
+func randomTail() string { return strings.ToLower(rand.Text()[:4]) }
+
+// pendingOf returns the intents without outcome that an interrupted run left behind.
+func (e *Engine) pendingOf(ctx context.Context, sync string) ([]state.Entry, error) {
+	pending, err := e.options.State.Pending(ctx, sync)
+	if errors.Is(err, state.ErrNotFound) {
+		return nil, nil
+	}
+	return pending, err
+}

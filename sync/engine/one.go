@@ -1,0 +1,224 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/rollcall-sync/rollcall/sync/diff"
+	"github.com/rollcall-sync/rollcall/sync/directory"
+	"github.com/rollcall-sync/rollcall/sync/mapping"
+	"github.com/rollcall-sync/rollcall/sync/snapshot"
+	"github.com/rollcall-sync/rollcall/sync/state"
+)
+
+// readOne looks one person up on both sides instead of listing them: by the links, by id, by username and by e-mail. What
+// comes of it are two small snapshots, and the line goes on as always.
+func (w *world) readOne(ctx context.Context) error {
+	w.direct = true
+	who := strings.TrimSpace(w.job.Account)
+	links, err := w.engine.options.State.FindLinks(ctx, w.sync.Name, who)
+	if err != nil {
+		return err
+	}
+	sources, err := w.findSource(ctx, who, links)
+	if err != nil {
+		return err
+	}
+	groups, err := w.directGroups(ctx, w.job.Source, sources, w.sourceGroupNeed())
+	if err != nil {
+		return err
+	}
+	folder, now := w.engine.options.Snapshots, w.engine.options.Now()
+	if w.source, err = snapshot.Direct(folder, w.sourceSide, groups, sources, now); err != nil {
+		return err
+	}
+	targets, err := w.findTarget(ctx, sources, links, groups)
+	if err != nil {
+		return err
+	}
+	if groups, err = w.directGroups(ctx, w.job.Target, targets, w.targetGroupNeed()); err != nil {
+		return err
+	}
+	w.target, err = snapshot.Direct(folder, w.targetSide, groups, targets, now)
+	return err
+}
+
+// findSource returns the source account that is meant: one, or none when it is proven gone.
+func (w *world) findSource(ctx context.Context, who string, links []state.Link) ([]directory.Account, error) {
+	ids := []string{who}
+	for _, link := range links {
+		ids = append(ids, link.SourceID)
+	}
+	found, gone, err := w.lookUp(ctx, w.job.Source, ids, []string{directory.Username, directory.Email}, who)
+	if err != nil {
+		return nil, err
+	}
+	for _, link := range links {
+		if gone[link.SourceID] {
+			w.gone[link.SourceID] = true
+		}
+	}
+	switch {
+	case len(found) > 1:
+		names := make([]string, 0, len(found))
+		for _, account := range found {
+			names = append(names, fmt.Sprintf("%s (id %s)", account.Label(), account.ID))
+		}
+		return nil, fmt.Errorf("%w for %q in %s: %s; name the one that is meant by its id", ErrAmbiguous, who, w.sourceSide.Name, strings.Join(names, ", "))
+	case len(found) == 0 && len(w.gone) == 0:
+		return nil, fmt.Errorf("%w: %q is no id, username or e-mail in %s, and nobody linked has that name", ErrNobody, who, w.sourceSide.Name)
+	case len(links) > 1 && len(found) == 0:
+		return nil, fmt.Errorf("%w for %q: %d links have that name; name the one that is meant by its source id", ErrAmbiguous, who, len(links))
+	}
+	return found, nil
+}
+
+// lookUp gets accounts by id and finds them by attributes. gone holds the ids that are proven not to exist.
+func (w *world) lookUp(ctx context.Context, d directory.Directory, ids, attributes []string, value string) (found []directory.Account, gone map[string]bool, err error) {
+	gone = make(map[string]bool)
+	add := func(account directory.Account) {
+		if !slices.ContainsFunc(found, func(a directory.Account) bool { return a.ID == account.ID }) {
+			found = append(found, account)
+		}
+	}
+	getter, canGet := d.(directory.Getter)
+	finder, canFind := d.(directory.Finder)
+	if !canGet || !canFind {
+		return w.lookUpInListing(ctx, d, ids, attributes, value)
+	}
+	slices.Sort(ids)
+	for _, id := range slices.Compact(ids) {
+		account, err := getter.GetAccount(ctx, id)
+		switch {
+		case err == nil:
+			add(account)
+		case errors.Is(err, directory.NotFound):
+			gone[id] = true
+		case errors.Is(err, directory.Invalid):
+			// A name in the place of an id; finding by attributes comes next.
+		default:
+			return nil, nil, err
+		}
+	}
+	for _, name := range attributes {
+		if value == "" {
+			break
+		}
+		accounts, err := finder.FindAccounts(ctx, name, value)
+		if err != nil && !errors.Is(err, directory.Unsupported) && !errors.Is(err, directory.Invalid) {
+			return nil, nil, err
+		}
+		for _, account := range accounts {
+			add(account)
+		}
+	}
+	return found, gone, nil
+}
+
+// lookUpInListing finds accounts in a full listing, where a directory cannot be asked for one.
+func (w *world) lookUpInListing(ctx context.Context, d directory.Directory, ids, attributes []string, value string) (found []directory.Account, gone map[string]bool, err error) {
+	all, err := snapshot.Read(ctx, d, snapshot.Options{
+		Folder: w.engine.options.Snapshots, Now: w.engine.options.Now, Expect: snapshot.Expectation{LastCount: -1},
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	defer all.Close()
+	description := d.Describe()
+	gone = make(map[string]bool)
+	for _, id := range ids {
+		gone[id] = all.Certificate.Complete
+	}
+	err = all.Each(func(account directory.Account) error {
+		hit := slices.Contains(ids, account.ID)
+		for _, name := range attributes {
+			spec := specOf(description, name)
+			key := mapping.Key(directory.Text(value), spec)
+			hit = hit || (key != "" && mapping.Key(account.Attributes[name], spec) == key)
+		}
+		if hit {
+			gone[account.ID] = false
+			found = append(found, account)
+		}
+		return nil
+	})
+	return found, gone, err
+}
+
+// findTarget returns every target account that has to do with the person: the linked one, those that match, and those that
+// hold a unique value that the rules want.
+func (w *world) findTarget(ctx context.Context, sources []directory.Account, links []state.Link, sourceGroups []directory.Group) ([]directory.Account, error) {
+	var found []directory.Account
+	add := func(accounts []directory.Account) {
+		for _, account := range accounts {
+			if !slices.ContainsFunc(found, func(a directory.Account) bool { return a.ID == account.ID }) {
+				found = append(found, account)
+			}
+		}
+	}
+	for _, account := range sources {
+		link, err := w.engine.options.State.LinkBySource(ctx, w.sync.Name, account.ID)
+		if err == nil && !slices.ContainsFunc(links, func(l state.Link) bool { return l.SourceID == account.ID }) {
+			links = append(links, link)
+		} else if err != nil && !errors.Is(err, state.ErrNotFound) {
+			return nil, err
+		}
+	}
+	for _, link := range links {
+		accounts, gone, err := w.lookUp(ctx, w.job.Target, []string{link.TargetID}, nil, "")
+		if err != nil {
+			return nil, err
+		}
+		add(accounts)
+		w.targetGone[link.TargetID] = gone[link.TargetID]
+	}
+	groups := diff.NewGroups(sourceGroups)
+	for _, account := range sources {
+		record := mapping.Record{Account: account, Groups: groups.Resolve(account.Groups, w.sync.GroupOptions.Nested)}
+		out := w.mapping.Outbound(record)
+		for _, name := range keyNames(w.targetSide, w.matchNames) {
+			value := w.wanted(&diff.Record{Account: account, Out: out}, name, specOf(w.targetSide, name))
+			if value.IsEmpty() {
+				continue
+			}
+			accounts, _, err := w.lookUp(ctx, w.job.Target, nil, []string{name}, value.String())
+			if err != nil {
+				return nil, err
+			}
+			add(accounts)
+		}
+	}
+	return found, nil
+}
+
+// directGroups reads the groups of a directory and fills in the memberships of a few accounts.
+func (w *world) directGroups(ctx context.Context, d directory.Directory, accounts []directory.Account, need snapshot.GroupNeed) ([]directory.Group, error) {
+	if !need.All && !need.List && need.Choose == nil {
+		return nil, nil
+	}
+	lister, ok := d.(directory.GroupLister)
+	if !ok {
+		return nil, nil
+	}
+	groups, err := snapshot.ListGroups(ctx, lister)
+	if err != nil || d.Describe().GroupsInline {
+		return groups, err
+	}
+	for i := range accounts {
+		if byAccount, ok := d.(directory.MembershipLister); ok {
+			accounts[i].Groups, err = byAccount.ListMemberships(ctx, accounts[i].ID)
+		} else if byGroup, ok := d.(directory.MemberLister); ok {
+			accounts[i].Groups, err = snapshot.GroupsOf(ctx, byGroup, groups, accounts[i].ID)
+		} else {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		accounts[i].GroupsKnown = true
+	}
+	return groups, nil
+}

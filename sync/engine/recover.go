@@ -1,0 +1,197 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/rollcall-sync/rollcall/sync/directory"
+	"github.com/rollcall-sync/rollcall/sync/mapping"
+	"github.com/rollcall-sync/rollcall/sync/plan"
+	"github.com/rollcall-sync/rollcall/sync/snapshot"
+	"github.com/rollcall-sync/rollcall/sync/state"
+)
+
+// recover settles what an interrupted run left behind: intents without outcome. Both sides have just been read, so what
+// became of them can be seen:
+//
+//	create       an account with all its unique values, and no link: it is ours, and linked
+//	             none: it was not created; it will be, in this run
+//	deactivate   inactive now: we did it, and remember the groups it had
+//	activate     active now: we did it
+//	delete       gone now: the link goes too
+//	the rest     the comparison finds out by itself
+//
+// In a plan nothing is saved; the plan is made as if it were.
+func (w *world) recover(ctx context.Context, persist bool) error {
+	pending, err := w.engine.pendingOf(ctx, w.sync.Name)
+	if err != nil || len(pending) == 0 {
+		return err
+	}
+	keys := map[plan.Side]*snapshot.Keys{}
+	for _, entry := range pending {
+		var o plan.Operation
+		if err := json.Unmarshal(entry.Operation, &o); err != nil {
+			return fmt.Errorf("state: the journal entry %d of run %s cannot be read: %w", entry.Seq, entry.Run, err)
+		}
+		out := state.Outcome{Run: entry.Run, Seq: entry.Seq, Result: state.ResultFailed, Message: "the run was cut off; read back, and it was not done"}
+		done, clear, err := w.settle(ctx, o, &out, keys)
+		if err != nil {
+			return err
+		}
+		if !clear {
+			continue
+		}
+		if done {
+			out.Result, out.Message = state.ResultDone, "the run was cut off; read back, and it was done"
+		}
+		if out.Link != nil {
+			w.recovered[out.Link.SourceID] = *out.Link
+		}
+		w.settled = append(w.settled, out)
+	}
+	if persist && len(w.settled) > 0 {
+		w.engine.options.Log.Info("settled what an interrupted run left behind", "sync", w.sync.Name, "operations", len(w.settled))
+		if err := w.engine.options.State.Resolve(ctx, w.settled...); err != nil {
+			return err
+		}
+		w.recovered = make(map[string]state.Link) // they are in the state now
+	}
+	return nil
+}
+
+// settle finds out about one intent. clear is false where it cannot be told yet.
+func (w *world) settle(ctx context.Context, o plan.Operation, out *state.Outcome, keys map[plan.Side]*snapshot.Keys) (done, clear bool, err error) {
+	if o.Action == plan.Create {
+		return w.settleCreate(ctx, o, out, keys)
+	}
+	if o.Side != plan.Target || (o.Action != plan.Deactivate && o.Action != plan.Activate && o.Action != plan.Delete) {
+		return false, true, nil
+	}
+	link, err := w.engine.options.State.LinkBySource(ctx, w.sync.Name, o.SourceID)
+	if errors.Is(err, state.ErrNotFound) {
+		return false, true, nil
+	}
+	if err != nil {
+		return false, false, err
+	}
+	account, present, err := w.target.Get(o.TargetID)
+	if err != nil {
+		return false, false, err
+	}
+	switch {
+	case !present && (w.direct || !w.target.Certificate.Complete):
+		return false, false, nil
+	case o.Action == plan.Delete:
+		out.DropLink = !present
+		return !present, true, nil
+	case o.Action == plan.Deactivate && present && account.Status == directory.StatusInactive:
+		link.Claim, link.DeactivatedAt, link.DeactivatedBy, link.RememberedGroups = state.Released, w.engine.options.Now(), out.Run, o.Groups
+	case o.Action == plan.Activate && present && account.Status == directory.StatusActive:
+		link.Claim, link.DeactivatedAt, link.DeactivatedBy, link.RememberedGroups = state.Held, time.Time{}, "", nil
+	default:
+		return false, true, nil
+	}
+	link.SourceHash, link.TargetHash = 0, 0
+	out.Link = &link
+	return true, true, nil
+}
+
+func (w *world) settleCreate(ctx context.Context, o plan.Operation, out *state.Outcome, keys map[plan.Side]*snapshot.Keys) (done, clear bool, err error) {
+	s, description := w.target, w.targetSide
+	if o.Side == plan.Source {
+		s, description = w.source, w.sourceSide
+	}
+	account, found, err := w.findCreated(s, description, o, keys)
+	if err != nil {
+		return false, false, err
+	}
+	if !found {
+		if w.direct || !s.Certificate.Complete {
+			w.unclear[o.SourceID] = true
+			return false, false, nil
+		}
+		return false, true, nil
+	}
+	link := state.Link{
+		Sync: w.sync.Name, SourceDirectory: w.sourceSide.Name, TargetDirectory: w.targetSide.Name, Origin: state.OriginRecovered, CreatedRun: out.Run,
+		SourceLabel: o.Account, TargetLabel: o.Account,
+	}
+	link.SourceID, link.TargetID, link.Claim, link.Rules = o.SourceID, o.TargetID, state.Held, w.rules
+	written := make(map[string]state.Pair)
+	if o.Side == plan.Target {
+		link.TargetID = account.ID
+		link.Base.Groups = o.Groups
+		for _, change := range o.Changes {
+			if stored, ok := account.Attributes[change.Attribute]; ok {
+				written[change.Attribute] = state.Pair{Source: change.After, Target: stored}
+			}
+		}
+	} else {
+		link.SourceID = account.ID
+	}
+	link.Base.Attributes = written
+	for _, taken := range []func() (state.Link, error){
+		func() (state.Link, error) {
+			return w.engine.options.State.LinkBySource(ctx, w.sync.Name, link.SourceID)
+		},
+		func() (state.Link, error) {
+			return w.engine.options.State.LinkByTarget(ctx, w.sync.Name, link.TargetID)
+		},
+	} {
+		switch old, err := taken(); {
+		case errors.Is(err, state.ErrNotFound):
+		case err != nil:
+			return false, false, err
+		case o.Side == plan.Target && old.SourceID == o.SourceID && w.target.Position(old.TargetID) < 0:
+			out.DropLink = true // it was being made anew
+		default:
+			return false, true, nil // linked meanwhile
+		}
+	}
+	out.Link = &link
+	return true, true, nil
+}
+
+// findCreated looks for the account that a creation was about to make: unprivileged, with every unique value of it.
+func (w *world) findCreated(s *snapshot.Snapshot, description directory.Description, o plan.Operation, keys map[plan.Side]*snapshot.Keys) (directory.Account, bool, error) {
+	names := keyNames(description, nil)
+	if keys[o.Side] == nil {
+		index, err := snapshot.NewKeys(s, keysOf(description, names))
+		if err != nil {
+			return directory.Account{}, false, err
+		}
+		keys[o.Side] = index
+	}
+	wanted := make(map[string]string)
+	for _, change := range o.Changes {
+		if spec := specOf(description, change.Attribute); spec.Unique {
+			if key := mapping.Key(change.After, spec); key != "" {
+				wanted[change.Attribute] = key
+			}
+		}
+	}
+	for _, name := range sortedKeys(wanted) {
+		for _, position := range keys[o.Side].Positions(name + "\x00" + wanted[name]) {
+			account, err := s.At(position)
+			if err != nil {
+				return directory.Account{}, false, err
+			}
+			if account.Privileged == "" && holdsAll(account, wanted, description) {
+				return account, true, nil
+			}
+		}
+	}
+	return directory.Account{}, false, nil
+}
+
+func holdsAll(account directory.Account, wanted map[string]string, description directory.Description) bool {
+	for name, key := range wanted {
+		if mapping.Key(account.Attributes[name], specOf(description, name)) != key {
+			return false
+		}
+	}
+	return len(wanted) > 0
+}

@@ -1,0 +1,177 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/rollcall-sync/rollcall/sync/apply"
+	"github.com/rollcall-sync/rollcall/sync/diff"
+	"github.com/rollcall-sync/rollcall/sync/plan"
+	"github.com/rollcall-sync/rollcall/sync/state"
+)
+
+// Run executes a sync. The report is always there once the run has begun, also beside an error; an error without report
+// means that nothing was begun (bad rules, the sync is running elsewhere).
+func (e *Engine) Run(ctx context.Context, job Job) (*Report, error) {
+	lease, err := e.options.State.Acquire(ctx, job.Sync.Name, orID(job.Trigger, "sync"))
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err := lease.Release(); err != nil {
+			e.options.Log.Warn("lease not released", "sync", job.Sync.Name, "error", err)
+		}
+	}()
+	w, err := e.open(ctx, job)
+	if err != nil {
+		return nil, err
+	}
+	defer w.close()
+	report := &Report{
+		Run: newRunID(w.started), Sync: job.Sync.Name, Reasons: []string{}, Started: w.started.UTC(), Failures: []apply.Failure{},
+		Notes: []plan.Note{}, Trigger: orID(job.Trigger, "command"), Account: job.Account, Version: e.options.Version,
+	}
+	err = e.options.State.BeginRun(ctx, state.Run{ID: report.Run, Sync: report.Sync, Trigger: report.Trigger, StartedAt: w.started, Rules: w.rules})
+	if err != nil {
+		return nil, err
+	}
+	runErr := w.run(ctx, report, lease)
+	if err := w.finish(report, runErr); err != nil && runErr == nil {
+		runErr = err
+	}
+	return report, runErr
+}
+
+// newRunID is the start in UTC with a random tail: it sorts by time and is short enough to be typed.
+func newRunID(started time.Time) string {
+	return started.UTC().Format("20060102-150405") + "-" + randomTail()
+}
+
+func (w *world) run(ctx context.Context, report *Report, lease *state.Lease) error {
+	if err := w.prepare(ctx, true); err != nil {
+		return err
+	}
+	report.Certificate = CertificatePair{w.source.Certificate, w.target.Certificate}
+	var result apply.Result
+	var broken error
+	if !w.verdict.Refused {
+		w.engine.options.Log.Info("plan made", "sync", w.sync.Name, "run", report.Run, "operations", len(w.plan.Operations))
+		result, broken = w.apply(ctx, report.Run, lease)
+	}
+	w.countResult(&result)
+	report.Counts, report.Notes = w.counts, w.plan.Notes
+	report.Failures = append(report.Failures, noteFailures(w.plan.Notes)...)
+	report.conclude(w.verdict, result)
+	if broken != nil {
+		return fmt.Errorf("the journal cannot be written, so nothing more was written to any directory: %w", broken)
+	}
+	return w.remember(ctx, report)
+}
+
+// apply carries out the plan and saves the links of pairs without operations.
+func (w *world) apply(ctx context.Context, run string, lease *state.Lease) (apply.Result, error) {
+	for chunk := range slices.Chunk(w.saves, 500) {
+		for i := range chunk {
+			if chunk[i].CreatedRun == "" {
+				chunk[i].CreatedRun = run
+			}
+		}
+		if err := w.engine.options.State.SaveLinks(ctx, chunk...); err != nil {
+			return apply.Result{}, err
+		}
+	}
+	done := 0
+	options := apply.Options{
+		Run: run, Sync: w.sync.Name, Source: w.job.Source, Target: w.job.Target, Journal: w.engine.options.State,
+		Draft: w.draftOf, Stop: lease.Lost(), Now: w.engine.options.Now, Sleep: w.engine.options.Sleep,
+	}
+	if w.job.Progress != nil {
+		w.job.Progress(Progress{Stage: StageApply, Total: len(w.plan.Operations)})
+		options.Progress = func(event apply.Event) {
+			done++
+			w.job.Progress(Progress{Stage: StageApply, Done: done, Total: len(w.plan.Operations), Event: &event})
+		}
+	}
+	return apply.Run(ctx, &w.plan, options)
+}
+
+// countResult turns what was planned into what was done.
+func (w *world) countResult(result *apply.Result) {
+	w.counts.countDone(result.Done)
+	failedOthers := make(map[*apply.Draft]bool)
+	for draft := range result.FailedAccounts {
+		if !w.changed[draft] {
+			failedOthers[draft] = true
+		}
+	}
+	for draft := range w.changedSources() {
+		switch {
+		case result.FailedAccounts[draft]:
+			w.classes.add(diff.Failed)
+		case !draft.Saved():
+			w.classes.add(diff.Skipped) // refused or interrupted before it was its turn
+		default:
+			w.classes.add(diff.Changed)
+		}
+	}
+	w.counts.take(w.classes)
+	w.counts.FailedOthers = len(failedOthers)
+	w.counts.countNotes(w.plan.Notes)
+}
+
+// noteFailures lists the records that could not be used as failures, so that they can be corrected.
+func noteFailures(notes []plan.Note) []apply.Failure {
+	var failures []apply.Failure
+	for _, note := range notes {
+		if note.Kind == plan.NoteInvalid {
+			failures = append(failures, apply.Failure{Account: note.Account, ID: note.ID, Operation: "map", Side: plan.Source, KindName: "invalid", Message: note.Message})
+		}
+	}
+	return failures
+}
+
+// remember keeps what the next run compares with.
+func (w *world) remember(ctx context.Context, report *Report) error {
+	if w.direct {
+		return nil
+	}
+	ctx = context.WithoutCancel(ctx)
+	if report.Status != StatusRefused && report.Status != StatusFailed {
+		if err := w.engine.acceptRules(ctx, w.sync.Name, w.rules, report.Run); err != nil {
+			return err
+		}
+	}
+	for _, s := range []interface{ Keep(string) error }{w.source, w.target} {
+		if err := s.Keep(w.engine.options.Snapshots); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// finish writes the run's end to the state, whatever happened before.
+func (w *world) finish(report *Report, runErr error) error {
+	report.Requests = w.spent()
+	report.Seconds = w.engine.options.Now().Sub(w.started).Seconds()
+	if runErr != nil {
+		report.Status = StatusFailed
+		if errors.Is(runErr, context.Canceled) {
+			report.Status = StatusInterrupted
+		}
+		report.Reasons = append([]string{runErr.Error()}, report.Reasons...)
+	}
+	data, err := json.Marshal(report)
+	if err != nil {
+		return err
+	}
+	complete := runErr == nil && !w.direct && w.source != nil && w.target != nil && w.source.Certificate.Complete && w.target.Certificate.Complete
+	targetCount := report.Counts.TargetRead + report.Counts.Created - report.Counts.Deleted
+	return w.engine.options.State.FinishRun(context.Background(), state.Run{
+		ID: report.Run, Sync: report.Sync, Trigger: report.Trigger, StartedAt: w.started, FinishedAt: w.engine.options.Now(), Status: string(report.Status),
+		Rules: w.rules, Complete: complete, SourceRead: report.Counts.SourceRead, TargetRead: targetCount, Report: data,
+	})
+}

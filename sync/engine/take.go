@@ -1,0 +1,286 @@
+package engine
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rollcall-sync/rollcall/sync/apply"
+	"github.com/rollcall-sync/rollcall/sync/diff"
+	"github.com/rollcall-sync/rollcall/sync/directory"
+	"github.com/rollcall-sync/rollcall/sync/mapping"
+	"github.com/rollcall-sync/rollcall/sync/plan"
+	"github.com/rollcall-sync/rollcall/sync/state"
+)
+
+// linkView is the part of a link that decisions need.
+func linkView(link state.Link) *diff.Link {
+	view := &diff.Link{
+		SourceID: link.SourceID, TargetID: link.TargetID, SourceLabel: link.SourceLabel, TargetLabel: link.TargetLabel,
+		Held: link.Claim == state.Held, Ours: !link.DeactivatedAt.IsZero(), Since: link.DeactivatedAt, RememberedGroups: link.RememberedGroups,
+		Attributes: make(map[string]diff.Pair, len(link.Base.Attributes)), Groups: link.Base.Groups,
+		SourceStatus: link.Base.SourceStatus, TargetStatus: link.Base.TargetStatus,
+	}
+	for name, pair := range link.Base.Attributes {
+		view.Attributes[name] = diff.Pair(pair)
+	}
+	return view
+}
+
+func pairs(base map[string]diff.Pair) map[string]state.Pair {
+	out := make(map[string]state.Pair, len(base))
+	for name, pair := range base {
+		out[name] = state.Pair(pair)
+	}
+	return out
+}
+
+// take files a decision: its operations into the plan, its base into the link.
+func (w *world) take(c diff.Case, link *state.Link, decision diff.Decision) {
+	w.plan.Notes = append(w.plan.Notes, decision.Notes...)
+	if len(decision.Operations) == 0 {
+		w.tally(c, decision.Class)
+		if link != nil {
+			w.keep(c, *link, decision)
+		}
+		return
+	}
+	draft := w.draft(c, link, decision)
+	w.changed[draft] = c.Source != nil
+	for _, o := range decision.Operations {
+		o.Seq = len(w.plan.Operations) + 1
+		w.plan.Operations = append(w.plan.Operations, o)
+	}
+}
+
+// tally gives a source account its class.
+func (w *world) tally(c diff.Case, class diff.Class) {
+	if c.Source != nil {
+		w.classes.add(class)
+	}
+}
+
+func (w *world) note(kind plan.NoteKind, c diff.Case, message string) {
+	w.plan.Notes = append(w.plan.Notes, plan.Note{Kind: kind, Account: c.Source.Account.Label(), ID: c.Source.Account.ID, Message: message})
+}
+
+// keep updates the link of a pair without operations.
+func (w *world) keep(c diff.Case, link state.Link, decision diff.Decision) {
+	before := link.LinkHead
+	changed := false
+	switch {
+	case c.Source == nil && c.SourceMissing != diff.Withheld:
+		link.MissingRuns++
+		if link.SuspectedSince.IsZero() {
+			link.SuspectedSince = w.decider.Now
+		}
+	case c.Source != nil:
+		link.MissingRuns, link.SuspectedSince = 0, time.Time{}
+	}
+	if decision.Release {
+		link.Claim = state.Released
+	} else if decision.Hold {
+		link.Claim = state.Held
+	}
+	link.SourceHash, link.TargetHash, link.Rules = 0, 0, w.rules
+	if decision.InStep && c.Source != nil && c.Target != nil && !w.direct && len(c.LedElsewhere) == 0 {
+		link.SourceHash, _ = w.source.Hash(link.SourceID)
+		link.TargetHash, _ = w.target.Hash(link.TargetID)
+	}
+	if decision.Attributes != nil {
+		base := state.Base{Attributes: pairs(decision.Attributes), Groups: decision.Groups, SourceStatus: link.Base.SourceStatus, TargetStatus: link.Base.TargetStatus}
+		if c.Source != nil && c.Target != nil {
+			base.SourceStatus, base.TargetStatus = c.Source.Account.Status, c.Target.Account.Status
+		}
+		changed = !sameBase(base, link.Base)
+		link.Base = base
+	}
+	if c.Source != nil && c.Source.Account.Label() != link.SourceLabel {
+		link.SourceLabel, changed = c.Source.Account.Label(), true
+	}
+	if c.Target != nil && c.Target.Account.Label() != link.TargetLabel {
+		link.TargetLabel, changed = c.Target.Account.Label(), true
+	}
+	if changed || link.LinkHead != before || link.CreatedRun == "" {
+		w.saves = append(w.saves, link)
+	}
+}
+
+func sameBase(a, b state.Base) bool {
+	return a.SourceStatus == b.SourceStatus && a.TargetStatus == b.TargetStatus && slices.Equal(a.Groups, b.Groups) &&
+		maps.EqualFunc(a.Attributes, b.Attributes, func(p, q state.Pair) bool { return p.Source.Equal(q.Source) && p.Target.Equal(q.Target) })
+}
+
+// draft prepares the link that the operations of a decision will change.
+func (w *world) draft(c diff.Case, link *state.Link, decision diff.Decision) *apply.Draft {
+	d := &apply.Draft{Groups: decision.GroupsBefore}
+	if link != nil {
+		d.Link = *link
+	} else {
+		d.Link = state.Link{Sync: w.sync.Name, SourceDirectory: w.sourceSide.Name, TargetDirectory: w.targetSide.Name}
+	}
+	d.Link.Rules = w.rules
+	if c.Source != nil {
+		d.Link.SourceID, d.Link.SourceLabel = c.Source.Account.ID, c.Source.Account.Label()
+		d.Source = &c.Source.Account
+		d.Link.MissingRuns, d.Link.SuspectedSince = 0, time.Time{}
+	}
+	switch {
+	case c.Target != nil:
+		d.Link.TargetID, d.Link.TargetLabel = c.Target.Account.ID, c.Target.Account.Label()
+		d.Target = &c.Target.Account
+	case len(decision.Operations) > 0 && decision.Operations[0].TargetID != "":
+		d.Link.TargetID = decision.Operations[0].TargetID
+		if account, ok, err := w.target.Get(d.Link.TargetID); err == nil && ok {
+			d.Target = &account
+			d.Link.TargetLabel = account.Label()
+		}
+	}
+	if decision.Attributes != nil {
+		d.Link.Base.Attributes = pairs(decision.Attributes)
+	}
+	d.Rebase = func(source, target *directory.Account, wroteTarget, wroteSource map[string]bool) map[string]state.Pair {
+		after := diff.Case{Source: w.sourceRecord(*source), Target: w.targetRecord(*target), Link: linkView(d.Link), LedElsewhere: c.LedElsewhere}
+		return pairs(w.decider.Rebase(after, wroteTarget, wroteSource))
+	}
+	w.drafts[draftKey(decision.Operations[0])] = d
+	return d
+}
+
+// draftKey finds the draft of an operation.
+func draftKey(o plan.Operation) string {
+	switch {
+	case o.Action == plan.CreateGroup:
+		return "group\x00" + string(o.Side) + "\x00" + o.GroupName
+	case o.SourceID != "":
+		return "source\x00" + o.SourceID
+	default:
+		return "target\x00" + o.TargetID
+	}
+}
+
+func (w *world) draftOf(o plan.Operation) *apply.Draft { return w.drafts[draftKey(o)] }
+
+// changedSources are the drafts of source accounts with operations left in the plan.
+func (w *world) changedSources() map[*apply.Draft]bool {
+	out := make(map[*apply.Draft]bool)
+	for _, o := range w.plan.Operations {
+		if d := w.draftOf(o); d != nil && w.changed[d] {
+			out[d] = true
+		}
+	}
+	return out
+}
+
+// arrange adds the groups to be made, settles who gets which unique value, and puts the plan into order.
+func (w *world) arrange() error {
+	w.createGroups()
+	before := w.changedSources()
+	claims := w.claims()
+	w.plan.Arrange(claims, w.holder)
+	after := w.changedSources()
+	for d := range before {
+		if !after[d] { // nothing is left of it but a note
+			w.classes.add(diff.Skipped)
+			delete(w.changed, d)
+		}
+	}
+	w.dropOrphans()
+	w.plan.Sort()
+	return nil
+}
+
+// dropOrphans leaves out group changes of accounts whose creation was left out.
+func (w *world) dropOrphans() {
+	created := make(map[*apply.Draft]bool)
+	for _, o := range w.plan.Operations {
+		if o.Action == plan.Create {
+			created[w.draftOf(o)] = true
+		}
+	}
+	w.plan.Operations = slices.DeleteFunc(w.plan.Operations, func(o plan.Operation) bool {
+		return o.Side == plan.Target && o.TargetID == "" && o.Action != plan.Create && o.Action != plan.CreateGroup && !created[w.draftOf(o)]
+	})
+}
+
+// createGroups adds one operation for each group that does not exist yet, before those that need it.
+func (w *world) createGroups() {
+	made := make(map[string]int)
+	for i := range w.plan.Operations {
+		o := &w.plan.Operations[i]
+		if o.Action != plan.GroupAdd || o.GroupID != "" {
+			continue
+		}
+		seq, ok := made[o.GroupName]
+		if !ok {
+			seq = len(w.plan.Operations) + len(made) + 1
+			made[o.GroupName] = seq
+		}
+		o.After = append(o.After, seq)
+	}
+	for _, name := range sortedKeys(made) {
+		o := plan.Operation{Seq: made[name], Side: plan.Target, Action: plan.CreateGroup, Account: name, GroupName: name, Reason: "the rules name it and it does not exist"}
+		w.plan.Operations = append(w.plan.Operations, o)
+		w.drafts[draftKey(o)] = &apply.Draft{}
+	}
+}
+
+// claims lists the unique values that operations want.
+func (w *world) claims() []plan.Claim {
+	var claims []plan.Claim
+	for i, o := range w.plan.Operations {
+		if o.Action != plan.Create && o.Action != plan.Update {
+			continue
+		}
+		side := w.targetSide
+		if o.Side == plan.Source {
+			side = w.sourceSide
+		}
+		for j, change := range o.Changes {
+			spec := specOf(side, change.Attribute)
+			if !spec.Unique {
+				continue
+			}
+			if key := mapping.Key(change.After, spec); key != "" {
+				claims = append(claims, plan.Claim{Op: i, Change: j, Attribute: change.Attribute, Key: key})
+			}
+		}
+	}
+	return claims
+}
+
+// holder tells which account holds a unique value now.
+func (w *world) holder(side plan.Side, attribute, key string) (id, label string, ok bool) {
+	keys, s, description := w.targetKeys, w.target, w.targetSide
+	if side == plan.Source {
+		keys, s, description = w.sourceKeys, w.source, w.sourceSide
+	}
+	if keys == nil {
+		return "", "", false
+	}
+	spec := specOf(description, attribute)
+	for _, position := range keys.Positions(attribute + "\x00" + key) {
+		account, err := s.At(position)
+		if err == nil && mapping.Key(account.Attributes[attribute], spec) == key {
+			return account.ID, account.Label() + " (id " + account.ID + ")", true
+		}
+	}
+	return "", "", false
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+func orID(label, id string) string {
+	if label == "" {
+		return id
+	}
+	return label
+}
+
+func first(items []string, n int) string {
+	if len(items) > n {
+		return strings.Join(items[:n], ", ") + ", …"
+	}
+	return strings.Join(items, ", ")
+}

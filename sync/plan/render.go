@@ -1,0 +1,88 @@
+package plan
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/rollcall-sync/rollcall/sync/directory"
+)
+
+// Describe says in a few words what an operation does: "update email, title", "join editor".
+func (o Operation) Describe() string {
+	switch o.Action {
+	case GroupAdd:
+		return "join " + o.GroupName
+	case GroupRemove:
+		return "leave " + o.GroupName
+	case CreateGroup:
+		return "create group " + o.GroupName
+	case Update:
+		names := make([]string, 0, len(o.Changes))
+		for _, change := range o.Changes {
+			names = append(names, change.Attribute)
+		}
+		return "update " + strings.Join(names, ", ")
+	default:
+		return string(o.Action)
+	}
+}
+
+// Detail shows what changes: `email "a@example.com" → "b@example.com"`.
+func (o Operation) Detail() string {
+	parts := make([]string, 0, len(o.Changes))
+	for _, change := range o.Changes {
+		if o.Action == Create {
+			parts = append(parts, fmt.Sprintf("%s %s", change.Attribute, quoted(change.After)))
+			continue
+		}
+		parts = append(parts, fmt.Sprintf("%s %s → %s", change.Attribute, quoted(change.Before), quoted(change.After)))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func quoted(v directory.Value) string { return fmt.Sprintf("%q", v.String()) }
+
+// WriteTable prints the operations for people, at most the given number (0 for all), and says how many more there are.
+func (p *Plan) WriteTable(out io.Writer, most int) error {
+	table := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(table, "SIDE\tACTION\tACCOUNT\tCHANGES\tWHY")
+	for i, o := range p.Operations {
+		if most > 0 && i == most {
+			break
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", o.Side, clean(o.verb()), clean(o.Account), clean(o.what()), clean(o.Reason))
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	if more := len(p.Operations) - most; most > 0 && more > 0 {
+		_, err := fmt.Fprintf(out, "… and %d more operations\n", more)
+		return err
+	}
+	return nil
+}
+
+func (o Operation) verb() string { return strings.ReplaceAll(string(o.Action), "_", " ") }
+
+func (o Operation) what() string {
+	switch {
+	case o.GroupName != "":
+		return o.GroupName
+	case o.Action == Create:
+		return ""
+	default:
+		return o.Detail()
+	}
+}
+
+// clean keeps control characters of a name from reaching the terminal.
+func clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < 0x20 || r == 0x7f || (r >= 0x80 && r < 0xa0) {
+			return '�'
+		}
+		return r
+	}, s)
+}
