@@ -1,0 +1,301 @@
+package keycloak
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/rollcall-sync/rollcall/sync/directory"
+)
+
+// administrators is who may manage the realm, found out once per listing:
+//
+//  1. the roles of realm-management, but for those that only look (view-…, query-…);
+//  2. the realm roles named by the option privileged_roles, and every realm role composed of one of these or of 1;
+//  3. their direct holders;
+//  4. the groups that carry one of them, with the groups below, and their members.
+//
+// Reading 1 and 3 takes the roles view-clients and view-realm. Without them complete is false, and each account is looked
+// at by itself before it is written and when it is read alone, which takes view-users only.
+type administrators struct {
+	complete bool
+	users    map[string]string // id to the reason
+	groups   map[string]string
+	roles    map[string]string // by group id of the role
+	known    map[string]bool   // groups that exist
+}
+
+type role struct {
+	ID          string `json:"id"`
+	Name        string `json:"name"`
+	Composite   bool   `json:"composite,omitempty"`
+	ClientRole  bool   `json:"clientRole,omitempty"`
+	ContainerID string `json:"containerId,omitempty"`
+}
+
+// administrators returns who may manage the realm, from memory unless fresh is asked for.
+func (d *Directory) administrators(ctx context.Context, fresh bool) (*administrators, error) {
+	d.mu.Lock()
+	kept := d.admins
+	d.mu.Unlock()
+	if kept != nil && !fresh {
+		return kept, nil
+	}
+	found := &administrators{complete: true, users: map[string]string{}, groups: map[string]string{}, roles: map[string]string{}, known: map[string]bool{}}
+	for _, step := range []func(context.Context, *administrators) error{d.managers, d.privilegedHolders, d.managingGroups} {
+		switch err := step(ctx, found); {
+		case err == nil:
+		case isForbidden(err):
+			found.complete = false
+		default:
+			return nil, err
+		}
+	}
+	d.mu.Lock()
+	d.admins = found
+	d.mu.Unlock()
+	return found, nil
+}
+
+func isForbidden(err error) bool { return errors.Is(err, errForbidden) }
+
+// rules reports whether a role of realm-management lets its holder change something.
+func rules(name string) bool {
+	return !strings.HasPrefix(name, "view-") && !strings.HasPrefix(name, "query-")
+}
+
+// managers finds the roles over the realm and who holds them directly.
+func (d *Directory) managers(ctx context.Context, found *administrators) error {
+	o := op{words: "list administrators", role: viewClients}
+	id, err := d.clientID(ctx, o, d.managementClient())
+	if err != nil {
+		return err
+	}
+	if id == "" {
+		return &directory.Error{Kind: directory.Auth, Op: o.words, Directory: d.name, Err: errForbidden}
+	}
+	var list []role
+	if err := d.get(ctx, o, "/clients/"+id+"/roles", nil, &list); err != nil {
+		return err
+	}
+	for _, r := range list {
+		if !rules(r.Name) {
+			continue
+		}
+		reason := "holds the role " + r.Name + " of " + d.managementClient()
+		found.roles[clientRoleID(d.managementClient(), r.Name)] = reason
+		if err := d.holders(ctx, o, "/clients/"+id+"/roles/"+url.PathEscape(r.Name), reason, found.users); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// holders adds everybody to users who holds the role at path directly.
+func (d *Directory) holders(ctx context.Context, o op, path, reason string, users map[string]string) error {
+	return d.each(ctx, o, path+"/users", brief, func(raw json.RawMessage) error {
+		var user struct {
+			ID string `json:"id"`
+		}
+		if err := json.Unmarshal(raw, &user); err != nil {
+			return d.failure(o, &exchange{}, err)
+		}
+		if _, known := users[user.ID]; !known {
+			users[user.ID] = reason
+		}
+		return nil
+	})
+}
+
+// privilegedHolders finds the realm roles that make an administrator and who holds them directly.
+func (d *Directory) privilegedHolders(ctx context.Context, found *administrators) error {
+	o := op{words: "list administrators", role: viewRealm}
+	var composites []role
+	err := d.each(ctx, o, "/roles", nil, func(raw json.RawMessage) error {
+		var r role
+		if err := json.Unmarshal(raw, &r); err != nil {
+			return d.failure(o, &exchange{}, err)
+		}
+		switch {
+		case slices.Contains(d.privilegedRoles(), r.Name):
+			found.roles[realmRoleID(r.Name)] = "holds the realm role " + r.Name
+		case r.Composite && r.Name != d.defaultRole():
+			composites = append(composites, r)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	// A role composed of another composed one is reached by going round until nothing is added.
+	parts := map[string][]role{}
+	for _, r := range composites {
+		var list []role
+		if err := d.get(ctx, o, "/roles/"+url.PathEscape(r.Name)+"/composites", nil, &list); err != nil {
+			return err
+		}
+		parts[r.Name] = list
+	}
+	for added := true; added; {
+		added = false
+		for _, r := range composites {
+			id := realmRoleID(r.Name)
+			if _, known := found.roles[id]; !known && slices.ContainsFunc(parts[r.Name], func(part role) bool { return d.isRuling(found, part) }) {
+				found.roles[id] = "holds the realm role " + r.Name + ", which is composed of a role over the realm"
+				added = true
+			}
+		}
+	}
+	for _, id := range sortedKeys(found.roles) {
+		if name, ok := strings.CutPrefix(id, realmRolePrefix); ok {
+			if err := d.holders(ctx, o, "/roles/"+url.PathEscape(name), found.roles[id], found.users); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (d *Directory) privilegedRoles() []string {
+	if d.realm == "master" {
+		return append(slices.Clone(d.privileged), "admin", "create-realm")
+	}
+	return d.privileged
+}
+
+// isRuling reports whether a part of a composed role is one over the realm.
+func (d *Directory) isRuling(found *administrators, part role) bool {
+	if !part.ClientRole {
+		return found.roles[realmRoleID(part.Name)] != ""
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return part.ContainerID == d.clients[d.managementClient()] && rules(part.Name)
+}
+
+// defaultRole is mapped to every user and makes nobody an administrator.
+func (d *Directory) defaultRole() string { return "default-roles-" + strings.ToLower(d.realm) }
+
+// managingGroups finds the groups that carry such roles, and their members. Whole group records name their roles, so this
+// takes view-users only.
+func (d *Directory) managingGroups(ctx context.Context, found *administrators) error {
+	o := op{words: "list administrators", role: viewUsers, missingGroup: directory.NotFound}
+	var all []group
+	err := d.eachGroup(ctx, o, false, func(g group) error {
+		if reason := d.groupReason(found, g); reason != "" {
+			found.groups[g.ID] = reason
+		}
+		all = append(all, g)
+		found.known[g.ID] = true
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	// A group below another carries its roles too.
+	for added := true; added; {
+		added = false
+		for _, g := range all {
+			if reason := found.groups[g.ParentID]; g.ParentID != "" && reason != "" && found.groups[g.ID] == "" {
+				found.groups[g.ID] = reason
+				added = true
+			}
+		}
+	}
+	for _, id := range sortedKeys(found.groups) {
+		err := d.each(ctx, o, "/groups/"+url.PathEscape(id)+"/members", brief, func(raw json.RawMessage) error {
+			var user struct {
+				ID string `json:"id"`
+			}
+			if err := json.Unmarshal(raw, &user); err != nil {
+				return d.failure(o, &exchange{}, err)
+			}
+			if found.users[user.ID] == "" {
+				found.users[user.ID] = found.groups[id]
+			}
+			return nil
+		})
+		if err != nil && directory.KindOf(err) != directory.NotFound { // removed in this moment
+			return err
+		}
+	}
+	return nil
+}
+
+// groupReason says why the members of a group are administrators; empty where they are none.
+func (d *Directory) groupReason(found *administrators, g group) string {
+	for _, name := range g.ClientRoles[d.managementClient()] {
+		if rules(name) {
+			return "holds the role " + name + " of " + d.managementClient() + " through group " + g.Name
+		}
+	}
+	for _, name := range g.RealmRoles {
+		if found.roles[realmRoleID(name)] != "" || slices.Contains(d.privilegedRoles(), name) {
+			return "holds the realm role " + name + " through group " + g.Name
+		}
+	}
+	return ""
+}
+
+// effective says why one account is an administrator, whichever way it got the role; empty where it is none.
+func (d *Directory) effective(ctx context.Context, id string) (string, error) {
+	o := op{words: "look up roles", record: id, role: viewUsers, missing: directory.NotFound}
+	path := "/users/" + url.PathEscape(id) + "/role-mappings"
+	var list []role
+	if err := d.get(ctx, o, path+"/realm/composite", brief, &list); err != nil {
+		return "", err
+	}
+	for _, r := range list {
+		if slices.Contains(d.privilegedRoles(), r.Name) {
+			return "holds the realm role " + r.Name, nil
+		}
+	}
+	client, err := d.managementID(ctx, o)
+	if err != nil {
+		return "", err
+	}
+	list = nil
+	if err := d.get(ctx, o, path+"/clients/"+client+"/composite", brief, &list); err != nil {
+		return "", err
+	}
+	for _, r := range list {
+		if rules(r.Name) {
+			return "holds the role " + r.Name + " of " + d.managementClient(), nil
+		}
+	}
+	return "", nil
+}
+
+// managementID returns the internal id of realm-management. Where clients cannot be listed, the roles of Rollcall's own
+// service account name it: it holds one of that client's, or it could not have come this far.
+func (d *Directory) managementID(ctx context.Context, o op) (string, error) {
+	id, err := d.clientID(ctx, o, d.managementClient())
+	if err == nil && id != "" || err != nil && !isForbidden(err) {
+		return id, err
+	}
+	self, err := d.Self(ctx)
+	if err != nil {
+		return "", err
+	}
+	if self != "" {
+		var mappings struct {
+			Clients map[string]role `json:"clientMappings"`
+		}
+		if err := d.get(ctx, o, "/users/"+url.PathEscape(self)+"/role-mappings", nil, &mappings); err != nil {
+			return "", err
+		}
+		if own := mappings.Clients[d.managementClient()]; own.ID != "" {
+			d.mu.Lock()
+			d.clients[d.managementClient()] = own.ID
+			d.mu.Unlock()
+			return own.ID, nil
+		}
+	}
+	return "", &directory.Error{
+		Kind: directory.Auth, Op: o.words, Record: o.record, Directory: d.name, Remedy: d.grant(viewClients),
+		Err: errors.New("cannot find out whether the user is an administrator of the realm"),
+	}
+}
