@@ -1,6 +1,7 @@
 package mapping_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -205,6 +206,20 @@ func TestFaultyRulesAreRefused(t *testing.T) {
 			rules.Sync{Examples: []rules.Example{{Expect: map[string]any{"email": "x"}}}},
 			"examples[0].expect.email: no rule writes this attribute of the target",
 		},
+		"an example that expects an attribute which is only written back": {
+			rules.Sync{
+				Attributes: []rules.Attribute{{Target: "email", From: "email", Direction: rules.ToSource}},
+				Examples:   []rules.Example{{Expect: map[string]any{"email": "x"}}},
+			},
+			"examples[0].expect.email: no rule writes this attribute of the target",
+		},
+		"an example that expects an attribute whose rule is faulty": {
+			rules.Sync{
+				Attributes: []rules.Attribute{{Target: "email", From: "emial"}},
+				Examples:   []rules.Example{{Expect: map[string]any{"email": "x"}}},
+			},
+			`attributes.email.from: unknown name "emial"; did you mean "email"?; other attributes are written custom.emial`,
+		},
 		"an example whose in_scope is a text": {
 			rules.Sync{Examples: []rules.Example{{Expect: map[string]any{"in_scope": "yes"}}}},
 			"examples[0].expect.in_scope: must be true or false",
@@ -246,4 +261,13 @@ func TestRulesKeepsTheDefinition(t *testing.T) {
 	if got := compile(t, typical()).Rules(); got.Scope != typical().Scope || len(got.Attributes) != 6 {
 		t.Errorf("rules: %+v", got)
 	}
+}
+
+// rulesOf is a sync with the same expression for many attributes.
+func rulesOf(expression string, count int) rules.Sync {
+	var s rules.Sync
+	for i := range count {
+		s.Attributes = append(s.Attributes, rules.Attribute{Target: fmt.Sprint("custom.x", i), From: expression})
+	}
+	return s
 }

@@ -190,7 +190,7 @@ func (c *compiler) expect(path string, values map[string]any, m *Mapping, ex *ex
 			}
 			ex.scope = triOf(inScope)
 		default:
-			if !slices.ContainsFunc(m.out, func(a attribute) bool { return a.writes == name }) {
+			if !slices.ContainsFunc(m.rules.Attributes, func(rule rules.Attribute) bool { return rule.Target == name && rule.Direction != rules.ToSource }) {
 				c.fault(at, "no rule writes this attribute of the target")
 				continue
 			}
