@@ -100,9 +100,22 @@ func (l *layout) open(o *options) {
 			l.columns = append(l.columns, column{header: header, attribute: attribute, path: []string{header}})
 		}
 	}
-	add(&l.id, cmp.Or(o.idColumn, directory.ID), directory.ID)
+	add(&l.id, cmp.Or(o.idColumn, directory.ID), o.meant(cmp.Or(o.idColumn, directory.ID)))
 	add(&l.active, cmp.Or(o.activeColumn, o.columns[directory.Active], directory.Active), directory.Active)
 	add(&l.groups, o.groupsColumn, "")
+}
+
+// meant is what a field of this name is, going by the configuration and the spellings alone.
+func (o *options) meant(header string) string {
+	for attribute, configured := range o.columns {
+		if sameHeader(configured, header) {
+			return attribute
+		}
+	}
+	if attribute, ok := recognised()[plain(header)]; ok {
+		return attribute
+	}
+	return directory.CustomPrefix + header
 }
 
 // still makes sure that what was read was read from one state of the file.

@@ -158,10 +158,24 @@ var (
 	}
 	// opposites are written where the file shows only one of the two.
 	opposites = [][2]string{
-		{"true", "false"}, {"yes", "no"}, {"y", "n"}, {"1", "0"}, {"on", "off"}, {"active", "inactive"}, {"enabled", "disabled"},
-		{"current", "former"}, {"employed", "left"}, {"ja", "nein"}, {"aktiv", "inaktiv"}, {"active", "suspended"},
-		{"active", "deactivated"}, {"active", "deprovisioned"}, {"active", "blocked"}, {"active", "locked"},
-		{"active", "terminated"}, {"active", "archived"},
+		{"true", "false"},
+		{"yes", "no"},
+		{"y", "n"},
+		{"1", "0"},
+		{"on", "off"},
+		{"active", "inactive"},
+		{"enabled", "disabled"},
+		{"current", "former"},
+		{"employed", "left"},
+		{"ja", "nein"},
+		{"aktiv", "inaktiv"},
+		{"active", "suspended"},
+		{"active", "deactivated"},
+		{"active", "deprovisioned"},
+		{"active", "blocked"},
+		{"active", "locked"},
+		{"active", "terminated"},
+		{"active", "archived"},
 	}
 )
 
