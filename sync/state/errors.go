@@ -22,7 +22,7 @@ var (
 	ErrLocked = errors.New("state file is locked")
 	// ErrDiskFull: nothing of the refused call was written.
 	ErrDiskFull = errors.New("disk is full")
-	// ErrReadOnly: the file may not be written.
+	// ErrReadOnly: this user may not write the file, or may not open it at all; or it was opened for reading only.
 	ErrReadOnly = errors.New("state file is read-only")
 	// ErrDamaged: the file has bytes that Rollcall did not write.
 	ErrDamaged = errors.New("state file is damaged")
@@ -101,13 +101,13 @@ func translate(path string, err error) error {
 	case sqlite3.SQLITE_FULL:
 		return fileFault(path, ErrDiskFull, err, "cannot grow because the disk is full - free some space, then run again")
 	case sqlite3.SQLITE_READONLY:
-		return fileFault(path, ErrReadOnly, err, "cannot be written - give this user the right to write the file and its folder")
+		return deniedFault(path, err)
 	case sqlite3.SQLITE_NOTADB:
 		return fileFault(path, ErrNotState, err, "is not a state file of Rollcall - name another file, or move this one away")
 	case sqlite3.SQLITE_CORRUPT:
 		return fileFault(path, ErrDamaged, err, "is damaged - stop every rollcall process and restore the file from a backup")
 	case sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM:
-		return fmt.Errorf("state file %s cannot be opened - check the rights of the file and of its folder: %w", path, err)
+		return deniedFault(path, err)
 	case 0:
 		if errors.Is(err, sql.ErrConnDone) || err.Error() == "sql: database is closed" {
 			return fileFault(path, ErrClosed, nil, "is closed")
@@ -117,6 +117,10 @@ func translate(path string, err error) error {
 		}
 	}
 	return fmt.Errorf("state file %s: %w", path, err)
+}
+
+func deniedFault(path string, cause error) error {
+	return fileFault(path, ErrReadOnly, cause, "may not be opened or written by this user - give it the right to read and write the file and its folder")
 }
 
 func isFault(err error) bool {

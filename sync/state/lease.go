@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 )
@@ -74,8 +75,11 @@ func (db *DB) Acquire(ctx context.Context, sync, purpose string) (*Lease, error)
 		return nil, err
 	}
 	db.mu.Lock()
-	db.leases[sync] = l
-	db.mu.Unlock()
+	defer db.mu.Unlock()
+	if db.closed { // nobody would wait for the goroutine
+		return nil, db.fault(ErrClosed, nil, "is closed")
+	}
+	db.leases = append(db.leases, l)
 	go l.keep(db.now())
 	return l, nil
 }
@@ -115,22 +119,20 @@ func (l *Lease) Release() error {
 		})
 		l.db.mu.Lock()
 		defer l.db.mu.Unlock()
-		if l.db.leases[l.name] == l {
-			delete(l.db.leases, l.name)
-		}
+		l.db.leases = slices.DeleteFunc(l.db.leases, func(other *Lease) bool { return other == l })
 	})
 	return l.err
 }
 
 func (l *Lease) keep(beaten time.Time) {
 	defer close(l.done)
-	ticks, stop := l.db.ticker(heartbeat)
-	defer stop()
+	ticker := time.NewTicker(heartbeat)
+	defer ticker.Stop()
 	for {
 		select {
 		case <-l.quit:
 			return
-		case <-ticks:
+		case <-ticker.C:
 		}
 		now := l.db.now()
 		err := l.db.write(context.Background(), 1, func(t *tx) error { return l.beat(t, now) })
@@ -156,16 +158,26 @@ func (l *Lease) beat(t *tx, now time.Time) error {
 }
 
 // verify looks, inside the transaction of an intent, whether the lease is still ours. A process that slept through its
-// expiry is stopped here before its next write, even where its heartbeat has not noticed yet.
+// expiry is stopped here before its next write, even where its heartbeat has not noticed yet; where nobody was waiting,
+// the lease starts to live anew, so that it holds until the write is done.
 func (l *Lease) verify(t *tx) error {
+	select {
+	case <-l.lost:
+		return l.lostError()
+	default:
+	}
 	var token string
-	err := t.get("SELECT token FROM leases WHERE sync = ?", []any{l.sync}, &token)
+	var beat int64
+	err := t.get("SELECT token, beat_at FROM leases WHERE sync = ?", []any{l.sync}, &token, &beat)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return err
 	}
 	if token != l.token {
 		l.lose()
 		return l.lostError()
+	}
+	if now := l.db.now(); now.Sub(fromNanos(beat)) > 2*heartbeat {
+		return l.beat(t, now)
 	}
 	return nil
 }
@@ -176,24 +188,22 @@ func (l *Lease) lostError() error {
 	return faultf(ErrLost, "sync %s: another process has taken this sync over because ours gave no sign of life for %s - this run stops writing", l.name, leaseTime)
 }
 
-// lease returns the lease of a sync that was acquired here and not yet released.
+// lease returns the lease of a sync that was acquired here last and not yet released.
 func (db *DB) lease(sync string) *Lease {
 	db.mu.Lock()
 	defer db.mu.Unlock()
-	return db.leases[sync]
+	for _, lease := range slices.Backward(db.leases) {
+		if lease.name == sync {
+			return lease
+		}
+	}
+	return nil
 }
 
-func (db *DB) held() []*Lease {
+// retire lets nobody acquire any more and returns the leases that are still held.
+func (db *DB) retire() []*Lease {
 	db.mu.Lock()
 	defer db.mu.Unlock()
-	held := make([]*Lease, 0, len(db.leases))
-	for _, lease := range db.leases {
-		held = append(held, lease)
-	}
-	return held
-}
-
-func realTicker(every time.Duration) (<-chan time.Time, func()) {
-	ticker := time.NewTicker(every)
-	return ticker.C, ticker.Stop
+	db.closed = true
+	return slices.Clone(db.leases)
 }

@@ -64,10 +64,25 @@ func (db *DB) prepareFile(ctx context.Context, options Options) error {
 		return err
 	}
 	version, err := db.version(ctx, pool)
-	if err != nil || version == wantedVersion() {
+	if err != nil {
 		return err
 	}
-	return db.migrate(ctx, pool)
+	if version < wantedVersion() {
+		return db.migrate(ctx, pool)
+	}
+	return probe(ctx, pool)
+}
+
+// probe finds out now, and not at the first write, that the file cannot be written: SQLite opens such a file without a
+// word, and even begins.
+func probe(ctx context.Context, pool *sql.DB) error {
+	tx, err := pool.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	_, err = tx.ExecContext(ctx, "DELETE FROM "+versionTable+" WHERE false")
+	return err
 }
 
 // identify tells whether the file is ours; fresh where it is still empty.

@@ -67,15 +67,9 @@ func Open(ctx context.Context, path string, options Options) (*DB, error) {
 }
 
 func newDB(path string, options Options) *DB {
-	db := &DB{
-		path: path, readOnly: options.ReadOnly, now: options.Now, ticker: options.ticker,
-		leases: make(map[string]*Lease),
-	}
+	db := &DB{path: path, readOnly: options.ReadOnly, now: options.Now}
 	if db.now == nil {
 		db.now = time.Now
-	}
-	if db.ticker == nil {
-		db.ticker = realTicker
 	}
 	if options.self != nil {
 		db.self = *options.self
@@ -100,6 +94,8 @@ func ensureFile(path string, readOnly bool) error {
 		return fileFault(path, ErrNotState, nil, "is a folder - name a file in it")
 	case err == nil:
 		return nil
+	case errors.Is(err, fs.ErrPermission):
+		return deniedFault(path, err)
 	case !errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("state file cannot be opened: %w", err)
 	case readOnly:
@@ -113,8 +109,10 @@ func ensureFile(path string, readOnly bool) error {
 		return nil
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("state file cannot be created - make the folder %s first: %w", filepath.Dir(path), err)
+	case errors.Is(err, fs.ErrPermission):
+		return deniedFault(path, err)
 	default:
-		return fmt.Errorf("state file cannot be created - check the rights of the folder %s: %w", filepath.Dir(path), err)
+		return fmt.Errorf("state file cannot be created: %w", err)
 	}
 }
 

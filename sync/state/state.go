@@ -30,11 +30,10 @@ type Options struct {
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 
-	// For tests of this package: the size at which the disk is full, how long a lock is waited for, heartbeats by hand,
-	// and another program's identity.
+	// For tests of this package: the size at which the disk is full, how long a lock is waited for, and the process that
+	// this one pretends to be.
 	maxPages int
 	busy     time.Duration
-	ticker   func(time.Duration) (ticks <-chan time.Time, stop func())
 	self     *process
 }
 
@@ -43,7 +42,6 @@ type DB struct {
 	path     string
 	readOnly bool
 	now      func() time.Time
-	ticker   func(time.Duration) (<-chan time.Time, func())
 	self     process
 
 	reader *sql.DB
@@ -52,14 +50,15 @@ type DB struct {
 	runs   runIDs
 
 	mu     sync.Mutex
-	leases map[string]*Lease // by sync, from Acquire to Release, lost ones included
+	leases []*Lease // from Acquire to Release, lost ones included
+	closed bool
 }
 
 // Close releases the leases that are still held, lets calls that are under way finish, and closes the file. It may be
 // called twice. Calls that come later return [ErrClosed].
 func (db *DB) Close() error {
 	var errs []error
-	for _, lease := range db.held() {
+	for _, lease := range db.retire() {
 		errs = append(errs, lease.Release())
 	}
 	if db.writer != nil {
