@@ -50,13 +50,24 @@ func (l *loader) side(s *loadedSync, key, name string) *loadedDirectory {
 type side struct {
 	name, kind string
 	attributes []directory.AttributeSpec
+	// placed are the names in the options that are maps: there an administrator says where the vendor keeps an attribute that
+	// the type does not know by itself.
+	placed map[string]bool
 }
 
 func sideOf(d *loadedDirectory) side {
 	if d == nil {
 		return side{}
 	}
-	return side{name: d.Name, kind: d.Type.Name, attributes: d.Type.Attributes}
+	s := side{name: d.Name, kind: d.Type.Name, attributes: d.Type.Attributes, placed: make(map[string]bool)}
+	for _, value := range d.Settings.Values {
+		if names, ok := value.(map[string]string); ok {
+			for name := range names {
+				s.placed[name] = true
+			}
+		}
+	}
+	return s
 }
 
 // attribute returns the spec, and whether the directory may have the attribute at all. Own attributes of the vendor are
@@ -64,10 +75,10 @@ func sideOf(d *loadedDirectory) side {
 func (s side) attribute(name string) (spec directory.AttributeSpec, declared, possible bool) {
 	for _, spec := range s.attributes {
 		if spec.Name == name {
-			return spec, true, true
+			return spec, !s.placed[name], true
 		}
 	}
-	free := len(s.attributes) == 0 || strings.HasPrefix(name, directory.CustomPrefix) || name == directory.ID || name == directory.Active
+	free := len(s.attributes) == 0 || s.placed[name] || strings.HasPrefix(name, directory.CustomPrefix) || name == directory.ID || name == directory.Active
 	return directory.AttributeSpec{}, false, free
 }
 

@@ -130,6 +130,8 @@ func (d Directory) Redacted() map[string]string {
 				parts = append(parts, key+"="+x[key])
 			}
 			shown[name] = strings.Join(parts, ", ")
+		case time.Duration:
+			shown[name] = formatDuration(x)
 		default:
 			shown[name] = fmt.Sprint(value)
 		}

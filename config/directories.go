@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/invopop/jsonschema"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/rollcall-sync/rollcall/sync/directory"
 )
@@ -91,6 +92,10 @@ func (l *loader) complete(d *loadedDirectory, settings directory.Settings) {
 	for _, o := range d.Type.Options {
 		if at := d.at.get(o.Name); at != nil && o.Required && isEmpty(settings.Values[o.Name]) && !l.faulty(at) {
 			l.fault(at, "give it a value: "+o.Doc, "is empty")
+		}
+		if path, ok := completed.Values[o.Name].(string); ok && o.Type == directory.OptionPath && d.at.get(o.Name) == nil {
+			// A default is as relative to the file as a path that stands in it.
+			completed.Values[o.Name] = d.at.file.relative(path)
 		}
 	}
 	d.Settings = completed
@@ -319,9 +324,21 @@ func (v option) schema() *jsonschema.Schema {
 		}
 	}
 	if v.Example != "" {
-		s.Examples = []any{v.Example}
+		s.Examples = []any{v.example()}
 	}
 	return &s
+}
+
+// example is the example as an editor would insert it: a list as a list, not as a text with brackets.
+func (v option) example() any {
+	var parsed any
+	switch v.Type {
+	case directory.OptionList, directory.OptionMap, directory.OptionBool, directory.OptionInt:
+		if err := yaml.Unmarshal([]byte(v.Example), &parsed); err == nil {
+			return parsed
+		}
+	}
+	return v.Example
 }
 
 func (v directories) shape() shape {

@@ -103,6 +103,7 @@ func TestTwoLinesMakeASyncWithAllDefaults(t *testing.T) {
 	people, _ := c.Directory("people")
 	want := map[string]any{
 		"text": "plain", "path": filepath.Join(samples, "people.csv"), "bool": true, "int": 7, "duration": 90 * time.Second, "choice": "green",
+		"cache": filepath.Join(samples, "cache.db"),
 	}
 	if diff := cmp.Diff(want, people.Settings.Values); diff != "" {
 		t.Error(diff)
@@ -144,7 +145,7 @@ func TestEveryKeyArrivesWhereItBelongs(t *testing.T) {
 				"username": "007", "active": false, "groups": []string{"Editors"}, "custom.level": 4.0, "custom.badge": "0042", "custom.remote": true,
 				"phone": nil, "manager": []string{"a", "b"},
 			},
-			Expect: map[string]any{"nickname": "Anna", "in_scope": false, "groups": []string{}}, Line: 72,
+			Expect: map[string]any{"nickname": "Anna", "in_scope": false, "groups": []string{}}, Line: 73,
 		}},
 	}
 	second := want
@@ -164,7 +165,7 @@ func TestEveryKeyArrivesWhereItBelongs(t *testing.T) {
 	hr, _ := c.Directory("hr")
 	wantValues := map[string]any{
 		"text": "100", "secret": "from-the-ring", "url": "https://hr.example.com/acme/api", "path": filepath.Join(samples, "exports/people.csv"),
-		"bool": false, "int": 250, "duration": 5 * time.Minute, "choice": "red", "list": []string{"one", "acme"},
+		"bool": false, "int": 250, "duration": 5 * time.Minute, "choice": "red", "cache": "/var/cache/rollcall/hr.db", "list": []string{"one", "acme"},
 		"map": map[string]string{"Authorization": "Bearer t0ken", "dollars": "${x}"},
 	}
 	if diff := cmp.Diff(wantValues, hr.Settings.Values); diff != "" {

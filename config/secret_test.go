@@ -96,7 +96,7 @@ func TestSecretsAreInNoMessageAndNoPrint(t *testing.T) {
 			t.Errorf("the secret is printed: %s", print)
 		}
 	}
-	if got := hr.Redacted(); got["secret"] != "***" || got["url"] != "***" || got["map"] != "***" || got["bool"] != "true" {
+	if got := hr.Redacted(); got["secret"] != "***" || got["url"] != "***" || got["map"] != "***" || got["bool"] != "true" || got["duration"] != "1m30s" {
 		t.Errorf("redacted settings are %v", got)
 	}
 

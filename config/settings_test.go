@@ -168,10 +168,10 @@ func TestFaultsOfExpressionsGetTheirLine(t *testing.T) {
 		got = append(got, strings.TrimPrefix(strings.Replace(f.String(), ": is odd", "", 1), samples+"/every-key.yaml:"))
 	}
 	want := []string{
-		"33:3: syncs.hr-to-staff: nowhere.at.all", "38:12: syncs.hr-to-staff.scope", "45:15: syncs.hr-to-staff.attributes.nickname.back",
-		"49:20: syncs.hr-to-staff.attributes.custom.desk", "53:20: syncs.hr-to-staff.groups.Web editors",
-		"54:36: syncs.hr-to-staff.groups./Staff/Press.from.1", "68:85: syncs.hr-to-staff.writeback.scope", "70:14: syncs.hr-to-staff.protect",
-		"72:127: syncs.hr-to-staff.examples.0.given.phone",
+		"34:3: syncs.hr-to-staff: nowhere.at.all", "39:12: syncs.hr-to-staff.scope", "46:15: syncs.hr-to-staff.attributes.nickname.back",
+		"50:20: syncs.hr-to-staff.attributes.custom.desk", "54:20: syncs.hr-to-staff.groups.Web editors",
+		"55:36: syncs.hr-to-staff.groups./Staff/Press.from.1", "69:85: syncs.hr-to-staff.writeback.scope", "71:14: syncs.hr-to-staff.protect",
+		"73:127: syncs.hr-to-staff.examples.0.given.phone",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -211,7 +211,7 @@ func TestExamplesAreNotJudgedBeforeTheRulesAreKnown(t *testing.T) {
 func TestAFaultOfOpenIsShownAtItsOption(t *testing.T) {
 	hr, _ := load(t, surroundings(samples+"/every-key.yaml")).Directory("hr")
 	err := hr.Locate(&directory.OptionError{Option: "choice", Message: "does not fit the realm"})
-	if got, want := err.Error(), samples+"/every-key.yaml:20:13: directories.hr.choice: does not fit the realm"; got != want {
+	if got, want := err.Error(), samples+"/every-key.yaml:21:13: directories.hr.choice: does not fit the realm"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	website, _ := load(t, surroundings(samples+"/shortest.yaml")).Directory("people")
@@ -222,6 +222,17 @@ func TestAFaultOfOpenIsShownAtItsOption(t *testing.T) {
 	other := errors.New("no route")
 	if got := hr.Locate(other); !errors.Is(got, other) {
 		t.Errorf("got %v", got)
+	}
+}
+
+func TestAnAttributeThatAnOptionPlacesIsKnown(t *testing.T) {
+	text := strings.Replace(everything("map: {department: Cost unit}"), "target: other", "target: other, attributes: {email: department}", 1)
+	options := surroundings(write(t, text))
+	options.Types[2].Attributes = []directory.AttributeSpec{{Name: directory.Email, Writable: true}, {Name: directory.Username, Writable: true}}
+	load(t, options)
+	options.Paths = []string{write(t, strings.Replace(text, "department: Cost unit", "title: Cost unit", 1))}
+	if _, err := config.Load(options); err == nil || !strings.Contains(err.Error(), `hr (everything) has no attribute "department"`) {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -56,7 +56,8 @@ func fakeTypes() []directory.Type {
 				{Name: "duration", Type: directory.OptionDuration, Doc: "A time.", Default: "90s"},
 				{Name: "choice", Type: directory.OptionChoice, Doc: "One of few.", Choices: []string{"red", "green"}, Default: "green"},
 				{Name: "list", Type: directory.OptionList, Doc: "A list."},
-				{Name: "map", Type: directory.OptionMap, Doc: "A map."},
+				{Name: "map", Type: directory.OptionMap, Doc: "A map.", Example: "{a: b}"},
+				{Name: "cache", Type: directory.OptionPath, Doc: "A path with a default.", Default: "cache.db"},
 			},
 		},
 	}
