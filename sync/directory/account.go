@@ -178,7 +178,8 @@ func FromJSON(raw any) (Value, error) {
 		items := make([]string, 0, len(x))
 		for _, item := range x {
 			v, err := FromJSON(item)
-			if err != nil || v.Kind() == KindList {
+			_, nested := item.([]any)
+			if err != nil || nested || v.Kind() == KindList {
 				return Value{}, fmt.Errorf("a list may hold texts, numbers and bools only, not %T", item)
 			}
 			items = append(items, v.String())

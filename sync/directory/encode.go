@@ -76,18 +76,30 @@ func (a Account) AppendBinary(b []byte) []byte {
 func DecodeAttributes(b []byte) (Attributes, []byte, error) {
 	r := reader{b: b}
 	attributes := r.attributes()
-	return attributes, r.b, r.err
+	if r.err != nil {
+		return nil, nil, r.err
+	}
+	return attributes, r.b, nil
 }
 
 // DecodeAccount reads what Account.AppendBinary wrote and returns the rest.
 func DecodeAccount(b []byte) (Account, []byte, error) {
 	r := reader{b: b}
-	account := Account{ID: r.text(), Status: Status(r.byte()), Revision: r.text(), Privileged: r.text(), ReadOnly: r.text(), Problem: r.text()}
-	account.GroupsKnown = r.byte() == 1
+	account := Account{
+		ID: r.text(), Status: Status(r.upTo(byte(StatusInactive))), Revision: r.text(),
+		Privileged: r.text(), ReadOnly: r.text(), Problem: r.text(),
+	}
+	account.GroupsKnown = r.upTo(1) == 1
 	account.Groups = r.texts()
 	account.Attributes = r.attributes()
-	return account, r.b, r.err
+	if r.err != nil {
+		return Account{}, nil, r.err
+	}
+	return account, r.b, nil
 }
+
+// firstRoom is the most entries that room is made for before any of them was read: a damaged count must not cost memory.
+const firstRoom = 64
 
 // reader takes values off the front of b; the first fault sticks.
 type reader struct {
@@ -109,6 +121,16 @@ func (r *reader) byte() byte {
 	}
 	c := r.b[0]
 	r.b = r.b[1:]
+	return c
+}
+
+// upTo reads a byte that is no greater than most.
+func (r *reader) upTo(most byte) byte {
+	c := r.byte()
+	if c > most {
+		r.fail()
+		return 0
+	}
 	return c
 }
 
@@ -137,9 +159,12 @@ func (r *reader) texts() []string {
 	if r.err != nil || n == 0 {
 		return nil
 	}
-	items := make([]string, 0, n)
+	items := make([]string, 0, min(n, firstRoom))
 	for range n {
 		items = append(items, r.text())
+		if r.err != nil {
+			return nil
+		}
 	}
 	return items
 }
@@ -150,9 +175,13 @@ func (r *reader) value() Value {
 	case KindEmpty:
 		return Value{}
 	case KindText:
-		return Value{kind: kind, text: r.text()}
+		text := r.text()
+		if text == "" {
+			r.fail() // an empty text is stored as KindEmpty
+		}
+		return Value{kind: kind, text: text}
 	case KindBool:
-		return Value{kind: kind, bits: uint64(r.byte())}
+		return Value{kind: kind, bits: uint64(r.upTo(1))}
 	case KindNumber, KindTime:
 		if len(r.b) < 8 {
 			r.fail()
@@ -162,7 +191,11 @@ func (r *reader) value() Value {
 		r.b = r.b[8:]
 		return Value{kind: kind, bits: bits}
 	case KindList:
-		return Value{kind: kind, list: r.texts()}
+		items := r.texts()
+		if len(items) == 0 {
+			r.fail() // and so is an empty list
+		}
+		return Value{kind: kind, list: items}
 	default:
 		if r.err == nil {
 			r.err = fmt.Errorf("%w: value of kind %d", ErrCorrupt, kind)
@@ -174,7 +207,7 @@ func (r *reader) value() Value {
 
 func (r *reader) attributes() Attributes {
 	n := r.length()
-	attributes := make(Attributes, n)
+	attributes := make(Attributes, min(n, firstRoom))
 	for range n {
 		name := r.text()
 		value := r.value()

@@ -64,7 +64,7 @@ type Error struct {
 	Err    error
 }
 
-// Error returns "directory: op record: cause (remedy)".
+// Error returns "directory: op record: cause - remedy".
 func (e *Error) Error() string {
 	var parts []string
 	if e.Directory != "" {

@@ -2,6 +2,7 @@ package directory
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -141,7 +142,7 @@ func (t Type) Complete(settings Settings) (Settings, []*OptionError) {
 	return settings, faults
 }
 
-// Parse turns the text form of a scalar option into its value; a list or map has none.
+// Parse turns the text form of an option into its value. The text form of a list is its only item; a map has none.
 func (o Option) Parse(text string) (any, error) {
 	switch o.Type {
 	case OptionBool:
@@ -152,6 +153,8 @@ func (o Option) Parse(text string) (any, error) {
 		return time.ParseDuration(text)
 	case OptionList:
 		return []string{text}, nil
+	case OptionMap:
+		return nil, errors.New("a map has no text form")
 	default:
 		return text, nil
 	}

@@ -58,10 +58,22 @@ func Number(f float64) Value {
 	return Value{kind: KindNumber, bits: math.Float64bits(f)}
 }
 
-// Time returns a time value, kept in UTC to the nanosecond. The zero time is the empty value.
+// The first and the last time that a value can hold. Vendors write times beyond them for "never" and "for ever".
+var (
+	firstTime = time.Unix(0, math.MinInt64)
+	lastTime  = time.Unix(0, math.MaxInt64)
+)
+
+// Time returns a time value, kept in UTC to the nanosecond. The zero time is the empty value; one before 1677 or after 2262
+// becomes the first or the last that can be held.
 func Time(t time.Time) Value {
-	if t.IsZero() {
+	switch {
+	case t.IsZero():
 		return Value{}
+	case t.Before(firstTime):
+		t = firstTime
+	case t.After(lastTime):
+		t = lastTime
 	}
 	return Value{kind: KindTime, bits: uint64(t.UnixNano())}
 }
