@@ -324,7 +324,9 @@ func (e *executor) count(o plan.Operation, out outcome) {
 	defer e.mu.Unlock()
 	result := state.ResultDone
 	if out.err == nil {
-		e.result.Done[o.Side][o.Action]++
+		if !o.Temporary { // the first half of an exchange is no change that anybody asked for
+			e.result.Done[o.Side][o.Action]++
+		}
 		e.inRow[o.Side] = 0
 	} else {
 		result = state.ResultFailed

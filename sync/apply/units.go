@@ -28,8 +28,8 @@ func (e *executor) units(operations []plan.Operation) []unit {
 	for i, o := range operations {
 		parent[i], index[o.Seq] = i, i
 	}
-	var root func(i int) int
-	root = func(i int) int {
+	// root finds the representative of a set (union-find).
+	root := func(i int) int {
 		for parent[i] != i {
 			parent[i] = parent[parent[i]]
 			i = parent[i]

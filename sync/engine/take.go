@@ -121,6 +121,12 @@ func (w *world) draft(c diff.Case, link *state.Link, decision diff.Decision) *ap
 		d.Link = state.Link{Sync: w.sync.Name, SourceDirectory: w.sourceSide.Name, TargetDirectory: w.targetSide.Name}
 	}
 	d.Link.Rules = w.rules
+	switch { // saved with the first operation that succeeds
+	case decision.Release:
+		d.Link.Claim = state.Released
+	case decision.Hold:
+		d.Link.Claim = state.Held
+	}
 	if c.Source != nil {
 		d.Link.SourceID, d.Link.SourceLabel = c.Source.Account.ID, c.Source.Account.Label()
 		d.Source = &c.Source.Account

@@ -38,7 +38,6 @@ type spool struct {
 	file   *os.File
 	out    *bufio.Writer
 	offset int64
-	buffer []byte
 }
 
 func newSpool(folder string) (*spool, error) {
