@@ -80,6 +80,15 @@ func TestTheSampleOfTheManualLoadsIntoTheRulesAsWritten(t *testing.T) {
 	if want := filepath.Join(samples, "rollcall.db"); c.State != want {
 		t.Errorf("state is %q, want %q", c.State, want)
 	}
+	if s, ok := c.Sync("staff-to-website"); !ok || s.Timezone != "Europe/Berlin" {
+		t.Errorf("the sync by its name is %v, %t", s, ok)
+	}
+	if _, ok := c.Sync("staff"); ok {
+		t.Error("a sync was found that does not exist")
+	}
+	if _, ok := c.Directory("staff-to-website"); ok {
+		t.Error("a directory was found that does not exist")
+	}
 	website, ok := c.Directory("website")
 	if !ok || website.Settings.Text("password") != "abcd efgh ijkl" || website.Settings.Name != "website" || website.Type.Name != "wordpress" || website.Line != 10 {
 		t.Errorf("website is %v in line %d", website, website.Line)
