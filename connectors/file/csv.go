@@ -53,6 +53,10 @@ type csvScanner struct {
 	newline   string // the last one seen
 }
 
+func newCSVScanner(r io.Reader, delimiter byte) *csvScanner {
+	return &csvScanner{in: bufio.NewReaderSize(r, 64<<10), delimiter: delimiter, line: 1, newline: "\n"}
+}
+
 // The states of the scanner, which also splits records into fields.
 const (
 	atStart   = iota // a field may begin with a quote here
@@ -197,8 +201,8 @@ func countLines(text []byte) int {
 
 // discover reads what stands before the records: a line sep=; and the header.
 func (g *csvGrammar) discover(r textReader) ([]column, error) {
-	in := bufio.NewReaderSize(r, 64<<10)
-	s := &csvScanner{in: in, line: 1, newline: "\n"}
+	s := newCSVScanner(r, g.delimiter)
+	in := s.in
 	head, err := in.Peek(64 << 10)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
@@ -326,7 +330,8 @@ func (g *csvGrammar) header(record scanned) ([]column, error) {
 // scan calls each for every record that holds somebody.
 func (g *csvGrammar) scan(r textReader, each func(scanned) error) error {
 	body := io.NewSectionReader(r, g.body, r.Size()-g.body)
-	s := &csvScanner{in: bufio.NewReaderSize(body, 64<<10), delimiter: g.delimiter, offset: g.body, line: g.bodyLine}
+	s := newCSVScanner(body, g.delimiter)
+	s.offset, s.line = g.body, g.bodyLine
 	g.empty = 0
 	for {
 		record, err := s.next()
