@@ -94,6 +94,9 @@ func (db *DB) LinksOnTarget(ctx context.Context, directory, targetID string) ([]
 // FindLinks returns the links of a sync (of all syncs where sync is empty) whose source or target has this id or label;
 // labels compare without case. It looks at every link.
 func (db *DB) FindLinks(ctx context.Context, sync, who string) ([]Link, error) {
+	if who == "" {
+		return nil, nil
+	}
 	query, args := "SELECT l.sync, l.source_id, l.target_id, d.source_label, d.target_label FROM links l JOIN link_details d ON d.id = l.detail", []any{}
 	if sync != "" {
 		id, ok, err := db.nameID(ctx, sync)

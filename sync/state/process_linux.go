@@ -34,9 +34,9 @@ func processStart(pid int) (started string, gone bool) {
 	if err != nil {
 		return "", errors.Is(err, syscall.ESRCH)
 	}
-	// The name in field 2 may hold anything, spaces and parentheses too.
+	// The name in field 2 may hold anything, spaces and parentheses too. Field 3 follows it.
 	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
-	const state, startTime = 3 - 3, 22 - 3
+	const state, startTime = 0, 22 - 3
 	if len(fields) <= startTime {
 		return "", false
 	}

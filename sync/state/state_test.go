@@ -2,13 +2,10 @@ package state
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"path/filepath"
 	"testing"
 	"time"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/rollcall-sync/rollcall/sync/directory"
 )
@@ -72,37 +69,5 @@ func newLink(source, target string) Link {
 			},
 			Groups: []string{"a", "b"}, SourceStatus: directory.StatusActive, TargetStatus: directory.StatusInactive,
 		},
-	}
-}
-
-func TestALinkComesBackAsItWasSaved(t *testing.T) {
-	ctx, db := context.Background(), open(t)
-	link := newLink("s1", "t1")
-	must(t, db.SaveLinks(ctx, link))
-	got, err := db.LinkBySource(ctx, link.Sync, "s1")
-	must(t, err)
-	if diff := cmp.Diff(link, got); diff != "" {
-		t.Error(diff)
-	}
-}
-
-func TestAnIntentIsResolvedTogetherWithItsLink(t *testing.T) {
-	ctx, db := context.Background(), open(t)
-	link := newLink("s1", "t1")
-	must(t, db.BeginRun(ctx, Run{ID: "run1", Sync: link.Sync}))
-	entry := Entry{Run: "run1", Seq: 1, Sync: link.Sync, Side: "target", Action: "create", SourceID: "s1", Account: "anna", Operation: json.RawMessage(`{}`)}
-	must(t, db.Intend(ctx, entry))
-	pending, err := db.Pending(ctx, link.Sync)
-	must(t, err)
-	entry.IntentAt = start
-	if diff := cmp.Diff([]Entry{entry}, pending); diff != "" {
-		t.Fatal(diff)
-	}
-	must(t, db.Resolve(ctx, Outcome{Run: "run1", Seq: 1, Result: ResultDone, Link: &link}))
-	if pending, err = db.Pending(ctx, link.Sync); err != nil || len(pending) != 0 {
-		t.Fatalf("pending %v, %v", pending, err)
-	}
-	if _, err := db.LinkByTarget(ctx, link.Sync, "t1"); err != nil {
-		t.Fatal(err)
 	}
 }
