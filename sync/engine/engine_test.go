@@ -109,8 +109,16 @@ func (c Counts) changes() string {
 		name string
 		n    int
 	}{
-		{"linked", c.Linked}, {"created", c.Created}, {"updated", c.Updated}, {"activated", c.Activated}, {"deactivated", c.Deactivated},
-		{"deleted", c.Deleted}, {"group_added", c.GroupAdded}, {"group_removed", c.GroupRemoved}, {"group_created", c.GroupCreated}, {"written_back", c.WrittenBack},
+		{"linked", c.Linked},
+		{"created", c.Created},
+		{"updated", c.Updated},
+		{"activated", c.Activated},
+		{"deactivated", c.Deactivated},
+		{"deleted", c.Deleted},
+		{"group_added", c.GroupAdded},
+		{"group_removed", c.GroupRemoved},
+		{"group_created", c.GroupCreated},
+		{"written_back", c.WrittenBack},
 	} {
 		if p.n > 0 {
 			parts = append(parts, fmt.Sprintf("%s %d", p.name, p.n))

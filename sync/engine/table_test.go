@@ -61,8 +61,10 @@ func TestPrivilegedMatchIsNeverLinkedOrWritten(t *testing.T) {
 	}
 	r.job.Target = r.target
 	r.people(1)
-	r.target.Put(directory.Account{Groups: []string{"administrator"}, GroupsKnown: true,
-		Attributes: directory.Attributes{"username": directory.Text("boss"), "email": directory.Text("person001@example.com")}})
+	r.target.Put(directory.Account{
+		Groups: []string{"administrator"}, GroupsKnown: true,
+		Attributes: directory.Attributes{"username": directory.Text("boss"), "email": directory.Text("person001@example.com")},
+	})
 	r.noted(r.expect(StatusNothing), plan.NoteProtected, "privileged")
 	if _, err := r.engine.Link(t.Context(), r.job, "person001", "boss"); err != nil {
 		t.Fatal(err)
@@ -351,8 +353,10 @@ func TestCrashBetweenWriteAndOutcomeIsRecovered(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := prepared.Plan.Operations[0]
-	if err := r.db.Intend(t.Context(), state.Entry{Run: "crashed", Seq: 1, Sync: r.job.Sync.Name, Side: "target", Action: "create",
-		SourceID: o.SourceID, Account: o.Account, Operation: mustJSON(t, o)}); err != nil {
+	if err := r.db.Intend(t.Context(), state.Entry{
+		Run: "crashed", Seq: 1, Sync: r.job.Sync.Name, Side: "target", Action: "create",
+		SourceID: o.SourceID, Account: o.Account, Operation: mustJSON(t, o),
+	}); err != nil {
 		t.Fatal(err)
 	}
 	r.target.Put(directory.Account{Groups: []string{"subscriber"}, GroupsKnown: true, Attributes: directory.Attributes{

@@ -52,7 +52,7 @@ func (p *Plan) WriteTable(out io.Writer, most int) error {
 		if most > 0 && i == most {
 			break
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", o.Side, clean(o.verb()), clean(o.Account), clean(o.what()), clean(o.Reason))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", o.Side, Clean(o.verb()), Clean(o.Account), Clean(o.what()), Clean(o.Reason))
 	}
 	if err := table.Flush(); err != nil {
 		return err
@@ -77,8 +77,8 @@ func (o Operation) what() string {
 	}
 }
 
-// clean keeps control characters of a name from reaching the terminal.
-func clean(s string) string {
+// Clean keeps control characters of a name from reaching the terminal.
+func Clean(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r < 0x20 || r == 0x7f || (r >= 0x80 && r < 0xa0) {
 			return '�'

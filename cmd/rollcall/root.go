@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/viper"
+)
+
+// execute runs one command line and returns the exit code.
+func execute(ctx context.Context, a *app) int {
+	root := newRootCommand(a)
+	root.SetArgs(a.args)
+	root.SetIn(a.in)
+	root.SetOut(a.out)
+	root.SetErr(a.err)
+	err := root.ExecuteContext(ctx)
+	if closing := a.close(); err == nil {
+		err = closing
+	}
+	if err != nil {
+		fmt.Fprintf(a.err, "rollcall: %v\n", err)
+		return codeOf(err)
+	}
+	return a.code
+}
+
+func newRootCommand(a *app) *cobra.Command {
+	a.viper = viper.New()
+	a.noColor = os.Getenv("NO_COLOR") != ""
+	root := &cobra.Command{
+		Use:   "rollcall",
+		Short: "Keeps the users of a website in step with an identity provider",
+		Long: "Rollcall compares who is in the identity provider with who is in the website, and makes the two agree:\n" +
+			"every night or at once, both ways, and never without saying what it will do.",
+		SilenceUsage: true, SilenceErrors: true,
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: false},
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
+		return usageError{fmt.Errorf("%w; `rollcall --help` lists the flags", err)}
+	})
+	flags := root.PersistentFlags()
+	flags.StringArrayVarP(&a.configPaths, "config", "c", nil, "configuration file or folder (repeatable); without it rollcall.yaml is looked for")
+	flags.BoolVar(&a.json, "json", false, "print data as JSON")
+	flags.BoolVar(&a.noColor, "no-color", a.noColor, "no colours, as with NO_COLOR")
+	flags.StringVar(&a.traceFile, "trace", "", "write all requests and answers to this file, secrets blanked")
+	flags.String("state", "", "state file; wins over the configuration")
+	flags.String("log-level", "", "debug, info, warn or error")
+	flags.String("log-format", "", "text or json")
+	for name, flag := range map[string]string{"state": "state", "log.level": "log-level", "log.format": "log-format"} {
+		if err := a.viper.BindPFlag(name, flags.Lookup(flag)); err != nil {
+			panic(err) // the flag is defined above
+		}
+	}
+	root.AddCommand(newPlanCommand(a), newSyncCommand(a))
+	return root
+}
+
+// arguments wraps an argument check so that its error is a usage error.
+func arguments(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return usageError{errors.New(err.Error() + "; usage: " + cmd.UseLine())}
+		}
+		return nil
+	}
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

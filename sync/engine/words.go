@@ -1,0 +1,78 @@
+package engine
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/rollcall-sync/rollcall/sync/plan"
+)
+
+// Sentence says what a run did: "1,200 read: 4 created, 6 updated, 1,190 unchanged".
+func (c Counts) Sentence() string {
+	parts := nonZero([]amount{
+		{c.Linked, "linked"},
+		{c.Created, "created"},
+		{c.Updated, "updated"},
+		{c.Activated, "activated"},
+		{c.Deactivated, "deactivated"},
+		{c.Deleted, "deleted"},
+		{c.GroupCreated, "groups created"},
+		{c.GroupAdded, "group memberships added"},
+		{c.GroupRemoved, "group memberships removed"},
+		{c.WrittenBack, "written back"},
+		{c.Unchanged, "unchanged"},
+		{c.Skipped, "skipped"},
+		{c.Suspected, "suspected"},
+		{c.Conflicts, "conflicts"},
+		{c.Failed + c.FailedOthers, "failed"},
+		{c.Unmanaged, "unmanaged in the target"},
+	})
+	if len(parts) == 0 {
+		parts = []string{"nobody"}
+	}
+	return fmt.Sprintf("%d read: %s", c.SourceRead, strings.Join(parts, ", "))
+}
+
+// Summary says what a plan would do and what it costs.
+func (p *Prepared) Summary() string {
+	target, source := p.Plan.Counts()[plan.Target], p.Plan.Counts()[plan.Source]
+	back := 0
+	for _, n := range source {
+		back += n
+	}
+	parts := nonZero([]amount{
+		{target[plan.Link], "to link"},
+		{target[plan.Create], "to create"},
+		{target[plan.Update], "to update"},
+		{target[plan.Activate], "to activate"},
+		{target[plan.Deactivate], "to deactivate"},
+		{target[plan.Delete], "to delete"},
+		{target[plan.CreateGroup], "groups to create"},
+		{target[plan.GroupAdd], "group memberships to add"},
+		{target[plan.GroupRemove], "group memberships to remove"},
+		{back, "to write back"},
+	})
+	if len(parts) == 0 {
+		parts = []string{"nothing to do"}
+	}
+	text := fmt.Sprintf("%d accounts in the source, %d in the target: %s", p.Counts.SourceRead, p.Counts.TargetRead, strings.Join(parts, ", "))
+	for _, notice := range sortedKeys(p.Notices) {
+		text += fmt.Sprintf("\n%d mails that cannot be switched off: %s", p.Notices[notice], notice)
+	}
+	return text
+}
+
+type amount struct {
+	n    int
+	what string
+}
+
+func nonZero(amounts []amount) []string {
+	var parts []string
+	for _, a := range amounts {
+		if a.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", a.n, a.what))
+		}
+	}
+	return parts
+}
