@@ -32,7 +32,10 @@ var impure = []string{"net", "net/http", "os", "os/exec", "log", "log/slog", "da
 var drivers = []string{"sync/engine", "sync/schedule", "sync/server", "sync/simulation"}
 
 // shared are the third-party modules that more than one connector or target may use: they belong to no vendor.
-var shared = []string{"golang.org/x/", "github.com/go-sql-driver/mysql", "go.yaml.in/", "github.com/google/go-cmp", "pgregory.net/rapid", "github.com/hashicorp/go-retryablehttp"}
+var shared = []string{
+	"golang.org/x/", "go.yaml.in/", "modernc.org/sqlite", "github.com/pressly/goose/", "github.com/go-sql-driver/mysql",
+	"github.com/hashicorp/go-retryablehttp", "github.com/google/go-cmp", "pgregory.net/rapid",
+}
 
 // faults returns a sentence for each arrow that points the wrong way and each missing package comment.
 func faults(packages []pkg) []string {

@@ -34,8 +34,8 @@ func Keycloak(t testing.TB) *KeycloakServer {
 	return &KeycloakServer{
 		URL: strings.TrimRight(address, "/"), AdminUser: os.Getenv(rig.KeycloakUserVariable),
 		AdminPassword: os.Getenv(rig.KeycloakPasswordVariable),
-		// The first listing of thousands of accounts fills the server's caches and takes half a minute.
-		client: &http.Client{Timeout: 3 * time.Minute},
+		// The first listing of a thousand accounts may take a minute on a busy machine.
+		client: &http.Client{Timeout: 5 * time.Minute},
 	}
 }
 

@@ -39,7 +39,7 @@ func People(first, n int) []Person {
 	return people
 }
 
-// Most accounts of one import: each import is one transaction, and a large one is slower by the account.
+// importSize is the most accounts of one request: each is one transaction, and a large one is slower by the account.
 const importSize = 500
 
 // AddPeople creates accounts by partial import, hundreds in a request. They have no password.
@@ -126,12 +126,19 @@ func (r *Realm) FindUser(username string) (User, bool) {
 	return users[0], true
 }
 
-// Users returns all accounts in the order of their usernames.
+// Users returns all accounts in the order of their usernames. The first listing of a large realm is slow: the server reads
+// the attributes of every account one by one into its cache.
 func (r *Realm) Users() []User {
 	r.t.Helper()
 	var users []User
-	r.Call(http.MethodGet, "/users?briefRepresentation=false&max=-1", nil, &users)
-	return users
+	for {
+		var page []User
+		r.Call(http.MethodGet, fmt.Sprintf("/users?briefRepresentation=false&first=%d&max=%d", len(users), importSize), nil, &page)
+		if len(page) == 0 {
+			return users
+		}
+		users = append(users, page...)
+	}
 }
 
 // GroupsOf returns the paths of the groups that the account is a direct member of, sorted.
