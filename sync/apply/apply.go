@@ -297,6 +297,7 @@ func (e *executor) record(step []plan.Operation, outcomes []outcome) {
 			out.Result, out.Message = state.ResultFailed, outcomes[i].err.Error()
 		} else {
 			draft := e.options.Draft(o)
+			o.Groups = e.allGroups(o)
 			out.Link, out.DropLink = draft.done(o, outcomes[i].stored, e.options.Run, e.options.Now())
 			if outcomes[i].stored != nil {
 				out.Stored = storedJSON(*outcomes[i].stored)

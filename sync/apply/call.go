@@ -93,7 +93,7 @@ func attributes(o plan.Operation) directory.Attributes {
 }
 
 func (e *executor) createRequest(o plan.Operation) directory.CreateRequest {
-	return directory.CreateRequest{Attributes: attributes(o), Status: directory.StatusActive, Groups: o.Groups}
+	return directory.CreateRequest{Attributes: attributes(o), Status: directory.StatusActive, Groups: e.allGroups(o)}
 }
 
 func statusRequest(o plan.Operation, id string) directory.StatusRequest {
@@ -126,6 +126,15 @@ func (e *executor) groupID(o plan.Operation) string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.groups[string(o.Side)+"\x00"+o.GroupName]
+}
+
+// allGroups are the ids of the groups of a creation, those that were made in this run included.
+func (e *executor) allGroups(o plan.Operation) []string {
+	groups := slices.Clone(o.Groups)
+	for _, name := range o.NewGroups {
+		groups = append(groups, e.groupID(plan.Operation{Side: o.Side, GroupName: name}))
+	}
+	return groups
 }
 
 // createMany makes several accounts in one bulk call. Where nothing is known of the call as a whole, each account is looked

@@ -156,11 +156,8 @@ func (d *Decider) create(c *Case, out *Decision) {
 		o := d.operation(c, plan.Target, plan.Create, "in scope and not in "+d.Target.Name+" yet")
 		o.Changes, o.Origin = changes, "created"
 		ids, toCreate := d.wanted(c, out)
-		o.Groups = ids
+		o.Groups, o.NewGroups = ids, toCreate
 		out.add(o)
-		for _, name := range toCreate {
-			d.groupOperation(c, plan.GroupAdd, "", name, fmt.Sprintf("the rules put %s into it", c.Source.Account.Label()), out)
-		}
 		out.Hold, out.Groups = true, ids
 		out.Attributes = make(map[string]Pair, len(changes))
 		for _, change := range changes {

@@ -192,38 +192,29 @@ func (w *world) arrange() error {
 			delete(w.changed, d)
 		}
 	}
-	w.dropOrphans()
 	w.plan.Sort()
 	return nil
-}
-
-// dropOrphans leaves out group changes of accounts whose creation was left out.
-func (w *world) dropOrphans() {
-	created := make(map[*apply.Draft]bool)
-	for _, o := range w.plan.Operations {
-		if o.Action == plan.Create {
-			created[w.draftOf(o)] = true
-		}
-	}
-	w.plan.Operations = slices.DeleteFunc(w.plan.Operations, func(o plan.Operation) bool {
-		return o.Side == plan.Target && o.TargetID == "" && o.Action != plan.Create && o.Action != plan.CreateGroup && !created[w.draftOf(o)]
-	})
 }
 
 // createGroups adds one operation for each group that does not exist yet, before those that need it.
 func (w *world) createGroups() {
 	made := make(map[string]int)
-	for i := range w.plan.Operations {
-		o := &w.plan.Operations[i]
-		if o.Action != plan.GroupAdd || o.GroupID != "" {
-			continue
-		}
-		seq, ok := made[o.GroupName]
+	need := func(o *plan.Operation, name string) {
+		seq, ok := made[name]
 		if !ok {
 			seq = len(w.plan.Operations) + len(made) + 1
-			made[o.GroupName] = seq
+			made[name] = seq
 		}
 		o.After = append(o.After, seq)
+	}
+	for i := range w.plan.Operations {
+		o := &w.plan.Operations[i]
+		if o.Action == plan.GroupAdd && o.GroupID == "" {
+			need(o, o.GroupName)
+		}
+		for _, name := range o.NewGroups {
+			need(o, name)
+		}
 	}
 	for _, name := range sortedKeys(made) {
 		o := plan.Operation{Seq: made[name], Side: plan.Target, Action: plan.CreateGroup, Account: name, GroupName: name, Reason: "the rules name it and it does not exist"}

@@ -87,6 +87,8 @@ type Operation struct {
 	GroupName string `json:"group,omitempty"`
 	// Groups are the ids that a creation puts the account into, or that an activation restores.
 	Groups []string `json:"groups,omitempty"`
+	// NewGroups are names of groups that a creation puts the account into and that this plan creates first.
+	NewGroups []string `json:"new_groups,omitempty"`
 	Reason string   `json:"reason"`
 	// Revision is the account's revision when it was read.
 	Revision string `json:"revision,omitempty"`
