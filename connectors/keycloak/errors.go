@@ -99,6 +99,8 @@ func (c *client) failure(o op, kept *exchange, err error) error {
 		e.Kind, e.Remedy = directory.Invalid, explain(answer)
 		if answer.Field != "" {
 			e.Attribute = c.nameOf(answer.Field)
+		} else if strings.Contains(answer.Message, "User name is missing") {
+			e.Attribute = directory.Username
 		}
 	case status == http.StatusUnauthorized:
 		e.Kind, e.Remedy = directory.Auth, "the server refuses a token it has just given: check that url is the address Keycloak knows itself by (its hostname setting)"

@@ -114,12 +114,12 @@ func open(s directory.Settings) (directory.Directory, error) {
 		auth.realm = realm
 	}
 	switch {
+	case auth.username == "" && auth.password != "":
+		faults = append(faults, &directory.OptionError{Option: "username", Message: "is missing although a password is given"})
 	case auth.username == "" && auth.secret == "":
 		faults = append(faults, &directory.OptionError{Option: "client_secret", Message: "is missing; give the client's secret, or username and password"})
 	case auth.username != "" && auth.password == "":
 		faults = append(faults, &directory.OptionError{Option: "password", Message: "is missing for username " + auth.username})
-	case auth.username == "" && auth.password != "":
-		faults = append(faults, &directory.OptionError{Option: "username", Message: "is missing although a password is given"})
 	}
 	size := s.Int("page_size")
 	if size < 1 || size > 10000 {

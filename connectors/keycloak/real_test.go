@@ -1,6 +1,7 @@
 package keycloak
 
 import (
+	"context"
 	"maps"
 	"testing"
 	"time"
@@ -13,7 +14,9 @@ import (
 // settings are the options that a test opens a directory with.
 func settings(t testing.TB, values map[string]any) directory.Settings {
 	t.Helper()
-	s, faults := Type.Complete(directory.Settings{Name: "staff", Values: values})
+	s, faults := Type.Complete(directory.Settings{
+		Name: "staff", Values: values, Sleep: func(ctx context.Context, _ time.Duration) error { return ctx.Err() },
+	})
 	for _, fault := range faults {
 		t.Fatal(fault)
 	}
@@ -32,6 +35,17 @@ func openReal(t testing.TB, realm *real.Realm, extra map[string]any) *Directory 
 		t.Fatal(err)
 	}
 	return d.(*Directory)
+}
+
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	f := newFake(t)
+	directorytest.Run(t, directorytest.Suite{Quirks: quirks, Values: values, New: func(t testing.TB) directorytest.Place {
+		return directorytest.Place{
+			Directory: f.open(t, nil),
+			Again:     func(t testing.TB) directory.Directory { return f.open(t, nil) },
+		}
+	}})
 }
 
 func TestConformanceOfARealServer(t *testing.T) {
