@@ -132,12 +132,15 @@ func (w *world) findsExactly(t testing.TB, spec directory.AttributeSpec, value, 
 			t.Errorf("%s of %s %q, %q, finds the account: the search must be exact", what, spec.Name, value, near)
 		}
 	}
-	upper := cases.Upper(language.Und).String(value)
-	if upper == value || spec.Kind != directory.KindText {
+	other := cases.Upper(language.Und).String(value)
+	if other == value {
+		other = cases.Lower(language.Und).String(value)
+	}
+	if other == value || spec.Kind != directory.KindText {
 		return
 	}
-	if _, ok := find(w.find(t, spec.Name, upper), id); ok != spec.FoldCase {
-		t.Errorf("%s %q in capitals finds the account: %t, and the spec says that case does not count: %t", spec.Name, value, ok, spec.FoldCase)
+	if _, ok := find(w.find(t, spec.Name, other), id); ok != spec.FoldCase {
+		t.Errorf("%s %q in other case finds the account: %t, and the spec says that case does not count: %t", spec.Name, value, ok, spec.FoldCase)
 	}
 }
 
@@ -188,7 +191,7 @@ func deletesAccount(t testing.TB, w *world) {
 	}
 	w.refused(t, deleter.DeleteAccount(t.Context(), made[0].ID), "delete again", directory.NotFound)
 	w.refused(t, deleter.DeleteAccount(t.Context(), w.MissingID), "delete a missing account", directory.NotFound)
-	if _, ok := w.d.(directory.Creator); !ok {
+	if _, ok := w.d.(directory.Creator); !ok || w.waived(t, ReusedID, "") {
 		return
 	}
 	again := w.next()

@@ -92,6 +92,7 @@ var defects = []defect{
 	{"finds none with an error", memory.Options{}, as(func(d *m) noneIsError { return noneIsError{d} }), "accounts/find none"},
 	{"finds nothing by what it cannot search", memory.Options{}, as(func(d *m) silentSearch { return silentSearch{d} }), "accounts/find by what cannot be searched"},
 	{"deletes the missing", memory.Options{}, as(func(d *m) idleDelete { return idleDelete{d} }), "accounts/delete"},
+	{"gives an id away again", memory.Options{}, as(func(d *m) recycling { return recycling{d} }), "accounts/delete"},
 	{"deactivates instead of deleting", memory.Options{}, as(func(d *m) softDelete { return softDelete{d} }), "accounts/delete"},
 
 	{"names no attribute in a conflict", memory.Options{}, as(func(d *m) unnamed { return unnamed{d} }), "unique values/create with a value that is taken"},
@@ -325,6 +326,19 @@ func (d idleDelete) DeleteAccount(ctx context.Context, id string) error {
 		return nil
 	}
 	return err
+}
+
+type recycling struct{ *m }
+
+func (d recycling) CreateAccount(ctx context.Context, r directory.CreateRequest) (directory.Account, error) {
+	account, err := d.m.CreateAccount(ctx, r)
+	if err != nil {
+		return account, err
+	}
+	d.Remove(account.ID)
+	id := "id-" + strings.ToLower(account.Attributes.Text(directory.Username))
+	d.Put(directory.Account{ID: id, Status: r.Status, Attributes: r.Attributes, Groups: r.Groups})
+	return d.GetAccount(ctx, id)
 }
 
 type softDelete struct{ *m }

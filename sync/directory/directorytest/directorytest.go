@@ -102,11 +102,13 @@ const (
 	CreateInactive = "create inactive"
 	// Derived is an attribute that changes when others do.
 	Derived = "derived"
+	// ReusedID waives that the id of a deleted account is never given to another.
+	ReusedID = "reused id"
 )
 
 var parts = []string{
 	Emoji, Combining, RightToLeft, Markup, RoundTrip, Clear, Longest, TooLong, ConflictAttribute, FoldedConflict,
-	CreateInactive, Derived,
+	CreateInactive, Derived, ReusedID,
 }
 
 // chapter is a part of the story that is told in one place.
