@@ -259,3 +259,15 @@ func TestSeveralProcessesMakeTheFileAtOnce(t *testing.T) {
 		t.Errorf("%d accounts, want %d: %v", n, len(problems), err)
 	}
 }
+
+func TestCheckTellsOfDamage(t *testing.T) {
+	t.Parallel()
+	d := newStore(t, nil)
+	create(t, d, 0, 2)
+	exec(t, d.writer, "PRAGMA ignore_check_constraints = 1")
+	exec(t, d.writer, "UPDATE accounts SET active = 7")
+	findings, err := d.Check(t.Context(), directory.CheckRequest{})
+	if err != nil || !has(findings, directory.LevelError, "health") {
+		t.Errorf("the check says %+v, %v", findings, err)
+	}
+}

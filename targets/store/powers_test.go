@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"math"
 	"os"
@@ -308,5 +309,51 @@ func TestAttributesAskedForByNameAreEmptyWhereThereIsNone(t *testing.T) {
 	want := directory.Attributes{directory.Title: {}, directory.Email: directory.Text("user000000@example.com"), "custom.x": {}}
 	if got := page.Accounts[0].Attributes; !got.Equal(want) {
 		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+func TestAWriteThatHasBegunIsFinished(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	s := settings(t, nil)
+	s.Now = func() time.Time { // asked in the middle of each write
+		cancel()
+		return time.Unix(1, 0)
+	}
+	d := openStore(t, s)
+	defer d.Close()
+	if _, err := d.CountAccounts(ctx); err != nil {
+		t.Fatal(err)
+	}
+	account, err := d.CreateAccount(ctx, person(1))
+	if err != nil || ctx.Err() == nil {
+		t.Fatalf("cancelled in the middle: %v, %v", err, ctx.Err())
+	}
+	if _, err := d.GetAccount(t.Context(), account.ID); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestPartitionHasNoEmptyPage(t *testing.T) {
+	t.Parallel()
+	d := newStore(t, nil)
+	create(t, d, 0, 12)
+	for size, want := range map[int]int{1: 12, 4: 3, 5: 3, 12: 1, 13: 1} {
+		cursors, err := d.Partition(t.Context(), directory.ListRequest{Size: size})
+		if err != nil || len(cursors) != want {
+			t.Errorf("12 accounts in pages of %d have %d cursors, want %d: %v", size, len(cursors), want, err)
+		}
+	}
+}
+
+func TestEmployeeIDsAreComparedAsTheyAre(t *testing.T) {
+	t.Parallel()
+	d := newStore(t, nil)
+	create(t, d, 0, 2)
+	for value, want := range map[string]int{"E-000001": 1, "e-000001": 0} {
+		found, err := d.FindAccounts(t.Context(), directory.EmployeeID, value)
+		if err != nil || len(found) != want {
+			t.Errorf("%s finds %d accounts, want %d: %v", value, len(found), want, err)
+		}
 	}
 }

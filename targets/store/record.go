@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -52,34 +51,30 @@ type timeForm struct {
 
 // encode gives the attributes' stored form: one JSON object, sorted by name, without empty values.
 func encode(attributes directory.Attributes) (string, error) {
-	var b bytes.Buffer
-	encoder := json.NewEncoder(&b)
-	encoder.SetEscapeHTML(false)
-	b.WriteByte('{')
+	b := []byte{'{'}
 	for _, name := range attributes.Names() {
 		value := attributes[name]
 		if value.IsEmpty() {
 			continue
 		}
-		if b.Len() > 1 {
-			b.WriteByte(',')
-		}
-		if err := encoder.Encode(name); err != nil {
-			return "", err
-		}
-		b.Truncate(b.Len() - 1) // the line feed that Encode adds
-		b.WriteByte(':')
 		var form any = value
 		if at, ok := value.AsTime(); ok {
 			form = timeForm{at}
 		}
-		if err := encoder.Encode(form); err != nil {
+		quoted, err := json.Marshal(name)
+		if err != nil {
 			return "", err
 		}
-		b.Truncate(b.Len() - 1)
+		stored, err := json.Marshal(form)
+		if err != nil {
+			return "", err
+		}
+		if len(b) > 1 {
+			b = append(b, ',')
+		}
+		b = append(append(append(b, quoted...), ':'), stored...)
 	}
-	b.WriteByte('}')
-	return b.String(), nil
+	return string(append(b, '}')), nil
 }
 
 // decode reads what encode wrote; of the names, all where nil.

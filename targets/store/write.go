@@ -47,8 +47,9 @@ func (d *Directory) CreateAccount(ctx context.Context, request directory.CreateR
 	return account, nil
 }
 
-// CreateAccounts makes up to BulkSize accounts in one transaction. A record that is refused leaves the others alone: its
-// savepoint takes back what it wrote.
+// CreateAccounts makes up to BulkSize accounts in one transaction. A record that is refused leaves the others alone without
+// a savepoint of its own: everything that can be refused is refused before, or by, the first statement that writes, and
+// SQLite undoes a statement that fails.
 func (d *Directory) CreateAccounts(ctx context.Context, requests []directory.CreateRequest) (results []directory.CreateResult, err error) {
 	const op = "create accounts"
 	err = d.write(ctx, op, "", func(ctx context.Context, tx *sql.Tx) error {
@@ -63,7 +64,7 @@ func (d *Directory) CreateAccounts(ctx context.Context, requests []directory.Cre
 		now := d.now()
 		results = make([]directory.CreateResult, 0, len(requests))
 		for _, request := range requests {
-			account, err := d.createAlone(ctx, tx, insert, request, now)
+			account, err := d.create(ctx, tx, insert, request, now)
 			if err != nil && !refusal(err) {
 				return err
 			}
@@ -82,28 +83,6 @@ func (d *Directory) CreateAccounts(ctx context.Context, requests []directory.Cre
 func refusal(err error) bool {
 	var own *directory.Error
 	return errors.As(err, &own)
-}
-
-// createAlone makes one of many accounts. Without groups it is one statement, which SQLite undoes by itself when it fails.
-func (d *Directory) createAlone(ctx context.Context, tx *sql.Tx, insert *sql.Stmt, request directory.CreateRequest, now time.Time) (directory.Account, error) {
-	if len(request.Groups) == 0 {
-		return d.create(ctx, tx, insert, request, now)
-	}
-	if _, err := tx.ExecContext(ctx, "SAVEPOINT record"); err != nil {
-		return directory.Account{}, err
-	}
-	account, err := d.create(ctx, tx, insert, request, now)
-	end := "RELEASE record"
-	if err != nil {
-		if !refusal(err) {
-			return account, err
-		}
-		end = "ROLLBACK TO record; RELEASE record"
-	}
-	if _, failed := tx.ExecContext(ctx, end); failed != nil {
-		return directory.Account{}, failed
-	}
-	return account, err
 }
 
 // create checks and inserts one account, and returns it as a later read will tell it.
