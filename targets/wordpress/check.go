@@ -82,6 +82,9 @@ func (s *site) Check(ctx context.Context, request directory.CheckRequest) ([]dir
 	s.checkMultisite(ctx, &r)
 	if request.Write {
 		s.checkWrites(ctx, &r, f, self)
+		if slices.Contains(request.Attributes, directory.Locale) {
+			r.ok("locale", "installed languages: "+quoted(slices.DeleteFunc(slices.Clone(f.locales), func(l string) bool { return l == "" })))
+		}
 	}
 	return r, nil
 }
@@ -197,8 +200,8 @@ func (s *site) checkWrites(ctx context.Context, r *report, f features, self me) 
 	}
 	k := call{method: http.MethodGet, route: passwordsRoute(self.ID.String()), op: "check"}
 	if _, err := s.client.do(ctx, k); errors.Is(err, directory.Unsupported) {
-		r.warn("application passwords", "they cannot be managed over the API: "+causeOf(err),
-			"deactivation will not delete those of a leaver; let the route users/ID/application-passwords through")
+		r.warn("application passwords", "they cannot be managed over the API, so deactivation leaves those of a leaver: "+causeOf(err),
+			"let the route users/ID/application-passwords through")
 	} else if err != nil {
 		r.failed("application passwords", err)
 	}

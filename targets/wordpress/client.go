@@ -119,7 +119,10 @@ func (c *client) first(ctx context.Context, k call) (answer, error) {
 			return b, c.judge(k, b)
 		}
 	}
-	return a, c.judge(k, a)
+	if err := c.judge(k, a); err != nil {
+		return a, err
+	}
+	return a, c.decode(k, a, &json.RawMessage{}) // an error: it is no JSON
 }
 
 // fromAPI reports whether the answer is JSON, as all answers of the API are.

@@ -36,6 +36,9 @@ func (s *site) prepare(ctx context.Context, request directory.CreateRequest) (cr
 			return creation{}, s.client.fail(k, &directory.Error{Kind: directory.Invalid, Attribute: name, Err: fmt.Errorf("%s is missing, which WordPress requires", name)})
 		}
 	}
+	if err := s.grantable(k, request.Groups); err != nil {
+		return creation{}, err
+	}
 	body, err := s.payload(ctx, k, request.Attributes, true)
 	if err != nil {
 		return creation{}, err
@@ -183,6 +186,9 @@ func (s *site) createBatch(ctx context.Context, todo []creation, part []int, res
 		err = s.client.fail(k, &directory.Error{
 			Kind: directory.UnknownOutcome, Err: fmt.Errorf("a batch of %d was answered for %d", len(part), len(got.Responses)),
 		})
+	}
+	if errors.Is(err, directory.Unsupported) {
+		return part
 	}
 	for n, i := range part {
 		if err != nil {

@@ -81,9 +81,23 @@ func (c *client) judge(k call, a answer) error {
 	}
 	e := known(k, a.status, r)
 	if e.Err == nil {
-		e.Err = fmt.Errorf("%s (%s, status %d)", plainText(r.Message), r.Code, a.status)
+		e.Err = &coded{r.Code, fmt.Sprintf("%s (%s, status %d)", plainText(r.Message), r.Code, a.status)}
 	}
 	return c.fail(k, e)
+}
+
+// coded is the cause of an error that WordPress itself gave.
+type coded struct{ code, text string }
+
+func (e *coded) Error() string { return e.text }
+
+// codeOf returns WordPress's code of an error, or "" where WordPress gave none.
+func codeOf(err error) string {
+	var e *coded
+	if errors.As(err, &e) {
+		return e.code
+	}
+	return ""
 }
 
 // foreign is the error for an answer that WordPress's API did not give.
@@ -136,16 +150,16 @@ var byCode = map[string]struct {
 	"rest_user_cannot_delete":  {kind: directory.Auth, remedy: "give the role of the service account the capability delete_users"},
 	"rest_forbidden_context":   {kind: directory.Auth, remedy: "give the role of the service account the capability list_users, and check username and application password"},
 	"rest_trash_not_supported": {kind: directory.Unsupported},
-	"rest_no_route": {
+	noRoute: {
 		kind:   directory.Unsupported,
 		remedy: "a plugin has removed this part of the REST API: allow it for the service account",
 	},
-	"rest_batch_not_allowed":         {kind: directory.Unsupported},
-	"application_passwords_disabled": {kind: directory.Unsupported},
-	disabledForUser:                  {kind: directory.Unsupported},
-	"rest_user_invalid_reassign":     {kind: directory.Invalid, remedy: "set reassign_to to an account that exists and is not the one to delete"},
-	"rest_meta_database_error":       {kind: directory.UnknownOutcome},
-	"rest_user_create":               {kind: directory.UnknownOutcome},
+	"rest_batch_not_allowed":     {kind: directory.Unsupported},
+	passwordsOff:                 {kind: directory.Unsupported},
+	passwordsOffForUser:          {kind: directory.Unsupported},
+	"rest_user_invalid_reassign": {kind: directory.Invalid, remedy: "set reassign_to to an account that exists and is not the one to delete"},
+	"rest_meta_database_error":   {kind: directory.UnknownOutcome},
+	"rest_user_create":           {kind: directory.UnknownOutcome},
 	"rest_cannot_manage_application_passwords": {
 		kind:   directory.Auth,
 		remedy: "give the role of the service account the capability edit_users: it must delete the application passwords of others",
@@ -157,8 +171,10 @@ var byCode = map[string]struct {
 }
 
 const (
-	disabledForUser = "application_passwords_disabled_for_user"
-	signInRemedy    = "check username and application password (made in the profile of the account; the password for signing in by hand does not work), and that the web server passes the Authorization header on to PHP"
+	noRoute             = "rest_no_route"
+	passwordsOff        = "application_passwords_disabled"
+	passwordsOffForUser = "application_passwords_disabled_for_user"
+	signInRemedy        = "check username and application password (made in the profile of the account; the password for signing in by hand does not work), and that the web server passes the Authorization header on to PHP"
 )
 
 // known is the error for a refusal of WordPress.

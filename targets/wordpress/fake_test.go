@@ -36,11 +36,13 @@ type fake struct {
 	batch         bool   // 6.6: users take part in batch/v1
 	columns       bool   // 6.8: search_columns is obeyed
 	multisite     bool
-	early         bool // a plugin asks for the current user early: other codes for a wrong password
-	noPasswords   bool // application passwords cannot be managed
-	schemaRoles   bool // a plugin makes the schema tell the roles
-	dropMeta      bool // a registered key is not stored all the same
-	stubbornRoles bool // a plugin gives a role back at once
+	early         bool   // a plugin asks for the current user early: other codes for a wrong password
+	noPasswords   bool   // application passwords cannot be managed
+	schemaRoles   bool   // a plugin makes the schema tell the roles
+	dropMeta      bool   // a registered key is not stored all the same
+	stubbornRoles bool   // a plugin gives a role back at once
+	noDelete      bool   // the web server refuses DELETE
+	before        string // printed before each answer, by a careless PHP file
 
 	// meddle may answer in WordPress's place; stored is called between the look for duplicates and the storing.
 	meddle func(w http.ResponseWriter, r *http.Request) bool
@@ -172,12 +174,25 @@ type fakeAnswer struct {
 	body   any
 }
 
+// sent returns the requests since the last call of it.
+func (f *fake) sent() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	sent := f.requests
+	f.requests = nil
+	return sent
+}
+
 func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.mu.Lock()
 	f.requests = append(f.requests, r.Method+" "+r.URL.RequestURI())
 	meddle := f.meddle
 	f.mu.Unlock()
 	if meddle != nil && meddle(w, r) {
+		return
+	}
+	if f.noDelete && r.Method == http.MethodDelete {
+		http.Error(w, "<html><head><title>405 Not Allowed</title></head></html>", http.StatusMethodNotAllowed)
 		return
 	}
 	route, ok := strings.CutPrefix(r.URL.Path, f.path+"/wp-json")
@@ -209,6 +224,7 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	maps.Copy(w.Header(), req.headers)
 	w.Header().Set("Content-Type", "application/json; charset=UTF-8")
 	w.WriteHeader(answer.status)
+	_, _ = io.WriteString(w, f.before)
 	if r.Method != http.MethodHead {
 		_ = json.NewEncoder(w).Encode(answer.body)
 	}
@@ -238,6 +254,18 @@ func (f *fake) signIn(r *http.Request, req *fakeRequest) *fakeAnswer {
 		return refuse(401, "incorrect_password", "The provided password is an invalid application password.")
 	}
 	return nil
+}
+
+// carryOut does what the request asks for; its answer is lost.
+func (f *fake) carryOut(r *http.Request) {
+	req := fakeRequest{method: r.Method, route: strings.TrimPrefix(r.URL.Path, f.path+"/wp-json"), query: r.URL.Query(), headers: http.Header{}}
+	if data, _ := io.ReadAll(r.Body); len(data) > 0 {
+		if err := json.Unmarshal(data, &req.body); err != nil {
+			panic(err)
+		}
+	}
+	f.signIn(r, &req)
+	f.dispatch(&req)
 }
 
 func refuse(status int, code, message string) *fakeAnswer {

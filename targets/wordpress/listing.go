@@ -121,7 +121,7 @@ func (s *site) doubt(p page, accounts []directory.Account) string {
 			return "the users do not come in the order of their ids: a plugin changes the order, so that pages may overlap"
 		}
 		last = id
-		if a.GroupsKnown && a.Status == directory.StatusUnknown {
+		if a.Problem == "" && a.Status == directory.StatusUnknown {
 			return fmt.Sprintf("the meta key %s (deactivated_meta) is not in the records: register it on the site with show_in_rest", s.flag.key)
 		}
 	}
@@ -243,10 +243,8 @@ func (s *site) search(ctx context.Context, op, attribute, value string, filter u
 		if err != nil {
 			return nil, err
 		}
-		if len(p.rows) != p.expected {
-			return nil, s.client.fail(call{op: op}, &directory.Error{
-				Kind: directory.Auth, Err: fmt.Errorf("WordPress finds %d users and leaves some of them out", p.total), Remedy: editRemedy,
-			})
+		if err := s.whole(op, p); err != nil {
+			return nil, err
 		}
 		accounts, err := s.accounts(op, p.rows, nil)
 		if err != nil {
@@ -261,6 +259,16 @@ func (s *site) search(ctx context.Context, op, attribute, value string, filter u
 			return found, nil
 		}
 	}
+}
+
+// whole refuses a page from which rows are left out.
+func (s *site) whole(op string, p page) error {
+	if len(p.rows) == p.expected {
+		return nil
+	}
+	return s.client.fail(call{op: op}, &directory.Error{
+		Kind: directory.Auth, Err: fmt.Errorf("WordPress counts %d users and leaves some of them out", p.total), Remedy: editRemedy,
+	})
 }
 
 // searchable returns the longest part of a username without @: before 6.8 WordPress looks for a term with @ in e-mail

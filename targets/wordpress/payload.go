@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -65,14 +66,18 @@ func (s *site) put(ctx context.Context, k call, p payload, name string, value di
 		case directory.Email:
 			fault = checkEmail(text)
 		}
+		stored := text
 		if field.escaped {
-			text = escape.Replace(text)
+			stored = escape.Replace(text)
 		}
-		if n := utf8.RuneCountInString(text); fault == "" && spec.MaxLength > 0 && n > spec.MaxLength {
+		if n := utf8.RuneCountInString(stored); fault == "" && spec.MaxLength > 0 && n > spec.MaxLength {
 			fault = fmt.Sprintf("%s has %d characters (as WordPress stores them) and may have %d", name, n, spec.MaxLength)
 		}
 		if fault != "" {
 			return refuse(directory.Invalid, errors.New(fault), "")
+		}
+		if name != directory.Email { // escaped, an address would be malformed; WordPress escapes it by itself
+			text = stored
 		}
 		p[field.field] = text
 		return nil
@@ -126,15 +131,38 @@ func (s *site) kept(k call, a answer, p payload) error {
 	}
 	slices.Sort(keys)
 	for _, key := range keys {
-		if _, ok := values[key]; !ok {
-			e := s.unregistered(k, key)
-			if k.creates { // the account is there; only reading it back can tell what else of it is
-				e.Kind = directory.UnknownOutcome
-			}
-			return e
+		var e *directory.Error
+		value, ok := values[key]
+		switch {
+		case !ok:
+			e = s.unregistered(k, key)
+		case key == s.flag.key && s.flag.locked(value) != p.locks(s.flag):
+			e = s.client.fail(k, &directory.Error{
+				Kind: directory.Invalid, Attribute: directory.CustomPrefix + key, Err: fmt.Errorf("the site stored %q for the user meta %q", value, key),
+				Remedy: "set deactivated_value and activated_value to what the plugin uses",
+			})
+		default:
+			continue
 		}
+		if k.creates { // the account is there; only reading it back can tell what else of it is
+			e.Kind = directory.UnknownOutcome
+		}
+		return e
 	}
 	return nil
+}
+
+// locks reports whether the payload sets the plugin's flag to locked.
+func (p payload) locks(f flag) bool {
+	value := directory.Value{}
+	switch x := p.meta()[f.key].(type) {
+	case nil:
+	case bool:
+		value = directory.Text(strconv.FormatBool(x))
+	default:
+		value = directory.Text(fmt.Sprint(x))
+	}
+	return f.locked(value)
 }
 
 // password returns a new password that nobody sees: 40 characters of 64, 240 bits, without the backslash that WordPress

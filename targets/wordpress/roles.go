@@ -68,6 +68,19 @@ func (s *site) group(role string) directory.Group {
 	return g
 }
 
+// grantable refuses to give a privileged role.
+func (s *site) grantable(k call, roles []string) error {
+	for _, role := range roles {
+		if reason := s.group(role).ReadOnly; reason != "" {
+			return s.client.fail(k, &directory.Error{
+				Kind: directory.Unsupported, Err: fmt.Errorf("the role %s is not given: %s", role, reason),
+				Remedy: "give the role in WordPress, or take it out of privileged_roles",
+			})
+		}
+	}
+	return nil
+}
+
 // gather reads the roles of all users.
 func (s *site) gather(ctx context.Context, op string) ([]string, error) {
 	f, err := s.siteFeatures(ctx, op)
@@ -112,6 +125,9 @@ func (s *site) gatherPage(ctx context.Context, op string, number int) (rolesPage
 	if err != nil {
 		return rolesPage{}, err
 	}
+	if err := s.whole(op, p); err != nil {
+		return rolesPage{}, err
+	}
 	accounts, err := s.accounts(op, p.rows, []string{})
 	if err != nil {
 		return rolesPage{}, err
@@ -143,6 +159,9 @@ func (s *site) ChangeGroups(ctx context.Context, request directory.GroupsRequest
 	if now.Problem != "" {
 		// Roles that were not read would be lost.
 		return s.client.fail(k, &directory.Error{Kind: directory.Auth, Err: errors.New(now.Problem), Remedy: editRemedy})
+	}
+	if err := s.grantable(k, without(request.Add, now.Groups)); err != nil {
+		return err
 	}
 	want := without(union(now.Groups, request.Add), request.Remove)
 	if len(without(want, now.Groups)) == 0 && len(without(now.Groups, want)) == 0 {

@@ -158,6 +158,9 @@ func open(settings directory.Settings) (directory.Directory, error) {
 	if _, set := settings.Values["privileged_capabilities"]; !set {
 		s.privileged.capabilities = defaultPrivileged
 	}
+	if s.group(s.defaultRole).ReadOnly != "" {
+		return nil, &directory.OptionError{Option: "default_role", Message: s.defaultRole + " is a privileged role (privileged_roles); choose another"}
+	}
 	if s.flag.key != "" && s.flag.off == s.flag.on {
 		return nil, &directory.OptionError{Option: "activated_value", Message: "is the same as deactivated_value"}
 	}
