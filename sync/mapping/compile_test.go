@@ -238,6 +238,20 @@ func TestFaultyRulesAreRefused(t *testing.T) {
 	}
 }
 
+func TestDeeplyNestedTextsAreRefusedWithoutHarm(t *testing.T) {
+	for name, text := range map[string]string{
+		"brackets": strings.Repeat("(", 9_999), "lists": strings.Repeat("[", 9_999), "negations": strings.Repeat("not ", 2_400) + "active",
+		"signs": strings.Repeat("-", 9_000) + "1", "choices": strings.Repeat("active?", 1_400) + "1", "calls": strings.Repeat("lower(", 1_600),
+		"indexes": "groups" + strings.Repeat("[0]", 3_000),
+	} {
+		t.Run(name, func(t *testing.T) {
+			if m, faults := mapping.Compile(rules.Sync{Scope: text}); m != nil || len(faults) != 1 {
+				t.Errorf("%d faults", len(faults))
+			}
+		})
+	}
+}
+
 func TestAllFaultsAreReportedAtOnceInOrder(t *testing.T) {
 	_, faults := mapping.Compile(rules.Sync{
 		Scope: "username", Match: []string{"x"},

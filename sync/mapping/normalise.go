@@ -57,12 +57,14 @@ func cleanText(s string) string {
 }
 
 func cleanList(v directory.Value) directory.Value {
-	var items []string
+	items := make([]string, 0, len(v.Items()))
+	seen := make(map[string]bool, len(v.Items()))
 	for _, item := range v.Items() {
 		if !isPlain(item) {
 			item = cleanText(item)
 		}
-		if item != "" && !slices.Contains(items, item) {
+		if item != "" && !seen[item] {
+			seen[item] = true
 			items = append(items, item)
 		}
 	}
@@ -124,13 +126,14 @@ func asBool(v directory.Value) directory.Value {
 func parseNumber(s string) (float64, bool) {
 	digits := strings.TrimPrefix(s, "-")
 	whole, fraction, hasPoint := strings.Cut(digits, ".")
-	if whole == "" || !allDigits(whole) || hasPoint && (fraction == "" || !allDigits(fraction)) || len(whole) > 1 && whole[0] == '0' {
+	if whole == "" || !allDigits(whole) || hasPoint && (fraction == "" || !allDigits(fraction)) {
 		return 0, false
 	}
 	f, err := strconv.ParseFloat(s, 64)
 	if err != nil || math.IsInf(f, 0) {
 		return 0, false
 	}
+	// Leading zeros and digits beyond what a float64 holds are lost in canonical form, so that such texts stay texts.
 	canonical := s
 	if hasPoint {
 		canonical = strings.TrimSuffix(strings.TrimRight(s, "0"), ".")
