@@ -27,7 +27,7 @@ type translator struct {
 
 // account reads one record. A record whose id cannot be read is an error; whatever else is wrong is the account's Problem.
 func (t *translator) account(raw []byte, line int) (directory.Account, error) {
-	cells, err := t.cells(raw, line)
+	cells, err := t.cells(raw, line, nil)
 	if err != nil {
 		return directory.Account{}, err
 	}
@@ -70,8 +70,8 @@ func (t *translator) account(raw []byte, line int) (directory.Account, error) {
 }
 
 // cells reads the values and puts the line into what is wrong with them.
-func (t *translator) cells(raw []byte, line int) ([]any, error) {
-	cells, err := t.grammar.cells(raw, t.columns)
+func (t *translator) cells(raw []byte, line int, only []int) ([]any, error) {
+	cells, err := t.grammar.cells(raw, t.columns, only)
 	if err == nil && len(cells) != len(t.columns) {
 		err = broken(0, "try again; the file seems to be changing", "%d fields where the header has %d", len(cells), len(t.columns))
 	}

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -158,7 +159,7 @@ type field struct{ start, end int }
 
 // split finds the fields of a record.
 func split(raw []byte, delimiter byte, line int) ([]field, error) {
-	var fields []field
+	fields := make([]field, 0, 1+bytes.Count(raw, []byte{delimiter}))
 	begin, state := 0, atStart
 	for i, c := range raw {
 		next := step(state, c, delimiter)
@@ -383,14 +384,16 @@ func allEmpty(raw []byte, delimiter byte) bool {
 }
 
 // cells reads the values of one record; each is a string.
-func (g *csvGrammar) cells(raw []byte, _ []column) ([]any, error) {
+func (g *csvGrammar) cells(raw []byte, _ []column, only []int) ([]any, error) {
 	fields, err := split(raw, g.delimiter, 0)
 	if err != nil {
 		return nil, err
 	}
-	values := make([]any, 0, len(fields))
-	for _, f := range fields {
-		values = append(values, unquote(raw[f.start:f.end]))
+	values := make([]any, len(fields))
+	for i, f := range fields {
+		if only == nil || slices.Contains(only, i) {
+			values[i] = unquote(raw[f.start:f.end])
+		}
 	}
 	return values, nil
 }

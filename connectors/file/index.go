@@ -151,7 +151,7 @@ func (x *index) add(ctx context.Context, r scanned) error {
 	if len(x.rows) >= math.MaxUint32 || r.line >= math.MaxUint32 {
 		return broken(0, "split the file", "the file has more than 4,294,967,294 lines")
 	}
-	cells, err := x.cells(r.raw, r.line)
+	cells, err := x.cells(r.raw, r.line, []int{x.id, x.active, x.layout.groups})
 	if err != nil {
 		return err
 	}
@@ -211,11 +211,12 @@ func (x *index) unique(text io.ReaderAt) error {
 		for end < len(x.byHash) && x.rows[x.byHash[end]].hash == x.rows[x.byHash[i]].hash {
 			end++
 		}
+		if end == i+1 {
+			i = end
+			continue
+		}
 		seen := map[string]entry{}
 		for _, row := range x.byHash[i:end] {
-			if end == i+1 {
-				break
-			}
 			id, err := x.idAt(text, int(row))
 			if err != nil {
 				return err
@@ -252,7 +253,7 @@ func (x *index) idAt(text io.ReaderAt, row int) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	cells, err := x.cells(raw, int(x.rows[row].line))
+	cells, err := x.cells(raw, int(x.rows[row].line), []int{x.id})
 	if err != nil {
 		return "", err
 	}

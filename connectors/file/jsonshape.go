@@ -165,7 +165,7 @@ func (g *jsonGrammar) scan(r textReader, each func(scanned) error) error {
 type missing struct{}
 
 // cells reads the values of one record.
-func (g *jsonGrammar) cells(raw []byte, columns []column) ([]any, error) {
+func (g *jsonGrammar) cells(raw []byte, columns []column, _ []int) ([]any, error) {
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	decoder.UseNumber()
 	var record map[string]any

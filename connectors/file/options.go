@@ -207,8 +207,8 @@ type grammar interface {
 	discover(r textReader) ([]column, error)
 	// scan calls each for every record in order. The bytes are valid until it returns.
 	scan(r textReader, each func(scanned) error) error
-	// cells reads the values of one record, one per column.
-	cells(raw []byte, columns []column) ([]any, error)
+	// cells reads the values of one record, one per column. Where only is not nil, it may leave out the others.
+	cells(raw []byte, columns []column, only []int) ([]any, error)
 	// edit changes some values of one record and leaves all else as it stands; nil makes a new record.
 	edit(raw []byte, columns []column, changes []change) ([]byte, error)
 	// groupsValue returns what the cell of groups becomes.

@@ -18,7 +18,7 @@ func (b *batch) attributes(raw []byte, line int, set directory.Attributes, creat
 		if old, err = b.x.account(raw, line); err != nil {
 			return nil, err
 		}
-		if cells, err = b.x.cells(raw, line); err != nil {
+		if cells, err = b.x.cells(raw, line, nil); err != nil {
 			return nil, err
 		}
 	}
@@ -162,7 +162,7 @@ func (b *batch) status(raw []byte, line int, status directory.Status) ([]change,
 	}
 	value := b.x.spellingOf(status)
 	if raw != nil && isJSON {
-		cells, err := b.x.cells(raw, line)
+		cells, err := b.x.cells(raw, line, nil)
 		if err != nil {
 			return nil, err
 		}
@@ -185,7 +185,7 @@ func (b *batch) regroup(s *store, raw []byte, line int, want *wanted, add, remov
 	}
 	var have []directory.Group
 	if raw != nil {
-		cells, err := b.x.cells(raw, line)
+		cells, err := b.x.cells(raw, line, nil)
 		if err != nil {
 			return nil, err
 		}
