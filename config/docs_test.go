@@ -69,14 +69,19 @@ func absolute(t *testing.T, path string) string {
 	return full
 }
 
-// schema compiles the schema of the fake types.
-func schema(t *testing.T) *jsonschema.Schema {
+func schemaText(t *testing.T) []byte {
 	t.Helper()
 	data, err := config.Schema(fakeTypes())
 	if err != nil {
 		t.Fatal(err)
 	}
-	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
+	return data
+}
+
+// schema compiles the schema of the fake types.
+func schema(t *testing.T) *jsonschema.Schema {
+	t.Helper()
+	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(schemaText(t)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,6 +135,36 @@ func TestTheSchemaRefusesWhatItCanSee(t *testing.T) {
 		if err := compiled.Validate(document(t, samples+"/bad/"+name+".yaml")); err == nil {
 			t.Errorf("%s passes the schema", name)
 		}
+	}
+}
+
+func TestTheSchemaKnowsWhatIsRequired(t *testing.T) {
+	compiled := schema(t)
+	whole := document(t, samples+"/complete.yaml")
+	for _, path := range [][]string{
+		{"directories", "staff", "type"},
+		{"directories", "staff", "realm"},
+		{"directories", "website", "password"},
+		{"syncs", "staff-to-website", "source"},
+		{"syncs", "staff-to-website", "target"},
+	} {
+		parent := whole.(map[string]any)
+		for _, name := range path[:len(path)-1] {
+			parent = parent[name].(map[string]any)
+		}
+		last := path[len(path)-1]
+		value := parent[last]
+		delete(parent, last)
+		if err := compiled.Validate(whole); err == nil {
+			t.Errorf("the schema does without %v", path)
+		}
+		parent[last] = value
+	}
+	if err := compiled.Validate(whole); err != nil {
+		t.Error(err)
+	}
+	if want := "https://json-schema.org/draft/2020-12/schema"; compiled.DraftVersion != 2020 || !bytes.Contains(schemaText(t), []byte(want)) {
+		t.Errorf("the schema does not say that it is one of %s", want)
 	}
 }
 

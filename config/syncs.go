@@ -168,7 +168,7 @@ func schedule(into *string) one[string] {
 		switch {
 		case err != nil:
 			l.fault(at, "write "+v.wants, "%s is no schedule", at.shown())
-		case isEvery && (every.Delay < leastEvery || strings.Contains(line, "-")):
+		case isEvery && every.Delay < leastEvery:
 			l.fault(at, "write @every 1m or more", "%s is too close", at.shown())
 		case !isEvery && parsed.Next(time.Unix(0, 0).UTC()).IsZero():
 			l.fault(at, "check day and month", "%s names a day that never comes", at.shown())
