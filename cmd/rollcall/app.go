@@ -45,6 +45,8 @@ type app struct {
 	opened  map[string]directory.Directory
 	trace   *os.File
 	traceMu sync.Mutex
+	// progressMu keeps the lines of both sides apart.
+	progressMu sync.Mutex
 	// now and sleep are the clock; nil means the real one.
 	now   func() time.Time
 	sleep func(context.Context, time.Duration) error

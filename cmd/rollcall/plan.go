@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 
@@ -80,10 +79,7 @@ func planCode(p *engine.Prepared) int {
 
 func (a *app) printPlan(p *engine.Prepared, limit int) error {
 	if a.json {
-		encoder := json.NewEncoder(a.out)
-		encoder.SetIndent("", "  ")
-		encoder.SetEscapeHTML(false)
-		return encoder.Encode(struct {
+		return a.printJSON(struct {
 			Sync       string           `json:"sync"`
 			Operations []plan.Operation `json:"operations"`
 			Notes      []plan.Note      `json:"notes"`

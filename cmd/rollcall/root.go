@@ -57,7 +57,10 @@ func newRootCommand(a *app) *cobra.Command {
 			panic(err) // the flag is defined above
 		}
 	}
-	root.AddCommand(newPlanCommand(a), newSyncCommand(a))
+	root.AddCommand(
+		newCheckCommand(a), newPlanCommand(a), newSyncCommand(a), newImportCommand(a), newExplainCommand(a), newLinkCommand(a), newUnlinkCommand(a),
+		newHistoryCommand(a), newDirectoriesCommand(a), newSchemaCommand(a), newVersionCommand(a),
+	)
 	return root
 }
 

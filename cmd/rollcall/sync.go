@@ -2,9 +2,8 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -26,10 +25,14 @@ func newSyncCommand(a *app) *cobra.Command {
 		Short: "Sync now: everybody, or one person",
 		RunE:  func(cmd *cobra.Command, args []string) error { return runSync(cmd.Context(), a, o, args) },
 	}
+	o.flags(cmd)
+	return cmd
+}
+
+func (o *syncOptions) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&o.account, "account", "", "one person: id, username or e-mail")
 	cmd.Flags().StringVar(&o.approve, "approve", "", "token of the plan that the guard refused; nothing beyond that plan is done")
 	cmd.Flags().StringArrayVar(&o.trustSize, "trust-size", nil, "take the size of this directory's listing as true for this run, also when it is empty (repeatable)")
-	return cmd
 }
 
 func runSync(ctx context.Context, a *app, o syncOptions, names []string) error {
@@ -44,7 +47,7 @@ func runSync(ctx context.Context, a *app, o syncOptions, names []string) error {
 		return usageError{fmt.Errorf("--approve needs the name of one sync")}
 	}
 	for _, sync := range syncs {
-		if err := a.syncOne(ctx, sync, o, "command"); err != nil {
+		if _, err := a.syncOne(ctx, sync, o, "command"); err != nil {
 			fmt.Fprintf(a.err, "rollcall: sync %s: %v\n", sync.Name, err)
 			a.code = worse(a.code, codeOf(err))
 		}
@@ -56,13 +59,16 @@ func runSync(ctx context.Context, a *app, o syncOptions, names []string) error {
 }
 
 // syncOne runs one sync and prints its report.
-func (a *app) syncOne(ctx context.Context, sync rules.Sync, o syncOptions, trigger string) error {
+func (a *app) syncOne(ctx context.Context, sync rules.Sync, o syncOptions, trigger string) (*engine.Report, error) {
 	job, err := a.job(sync, trigger)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	job.Account, job.Approve, job.TrustSize = o.account, o.approve, o.trustSize
+	shown := a.newProgress()
+	job.Progress = shown.show
 	report, err := a.engine.Run(ctx, job)
+	shown.end()
 	if report != nil {
 		if printing := a.printReport(report); err == nil {
 			err = printing
@@ -71,25 +77,23 @@ func (a *app) syncOne(ctx context.Context, sync rules.Sync, o syncOptions, trigg
 	if err == nil {
 		a.code = worse(a.code, codeOfStatus(report.Status))
 	}
-	return err
+	return report, err
 }
 
 func (a *app) printReport(r *engine.Report) error {
 	if a.json {
-		encoder := json.NewEncoder(a.out)
-		encoder.SetIndent("", "  ")
-		encoder.SetEscapeHTML(false)
-		return encoder.Encode(r)
+		return a.printJSON(r)
 	}
-	writeReport(a.out, r)
+	a.writeReport(r)
 	return nil
 }
 
 // mostShown is how many notes and failures a report shows; --json has them all.
 const mostShown = 20
 
-func writeReport(out io.Writer, r *engine.Report) {
-	fmt.Fprintf(out, "%s: %s (run %s, %.1f s, %d + %d requests)\n", r.Sync, r.Status, r.Run, r.Seconds, r.Requests.Source, r.Requests.Target)
+func (a *app) writeReport(r *engine.Report) {
+	out := a.out
+	fmt.Fprintf(out, "%s: %s (run %s, %.1f s, %d + %d requests)\n", r.Sync, strings.TrimRight(a.colour(string(r.Status)), " "), r.Run, r.Seconds, r.Requests.Source, r.Requests.Target)
 	fmt.Fprintf(out, "  %s\n", r.Counts.Sentence())
 	for _, reason := range r.Reasons {
 		fmt.Fprintf(out, "  %s\n", plan.Clean(reason))

@@ -1,0 +1,177 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/rollcall-sync/rollcall/sync/engine"
+	"github.com/rollcall-sync/rollcall/sync/plan"
+	"github.com/rollcall-sync/rollcall/sync/state"
+)
+
+type historyOptions struct {
+	account, sync string
+	since         string
+	limit         int
+}
+
+func newHistoryCommand(a *app) *cobra.Command {
+	var o historyOptions
+	cmd := &cobra.Command{
+		Use:   "history [RUN]",
+		Short: "Who changed what, when and why",
+		Long: "Without RUN, the last runs. With RUN (its id or the beginning of it), what it did, before and after. With --account,\n" +
+			"everything that was done to one person.",
+		Args: arguments(cobra.MaximumNArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error { return runHistory(cmd.Context(), a, o, args) },
+	}
+	cmd.Flags().StringVar(&o.account, "account", "", "one person: id, username or e-mail as they were at that time")
+	cmd.Flags().StringVar(&o.sync, "sync", "", "one sync")
+	cmd.Flags().StringVar(&o.since, "since", "", "a date (2026-03-01) or a duration (48h)")
+	cmd.Flags().IntVar(&o.limit, "limit", 30, "most runs to list, 0 for all")
+	return cmd
+}
+
+func runHistory(ctx context.Context, a *app, o historyOptions, args []string) error {
+	if err := a.open(ctx, true); err != nil {
+		return err
+	}
+	since, err := o.start(a.clock())
+	if err != nil {
+		return err
+	}
+	switch {
+	case len(args) == 1:
+		return a.historyOfRun(ctx, args[0], o.account)
+	case o.account != "":
+		return a.historyOfAccount(ctx, o, since)
+	default:
+		return a.listRuns(ctx, o, since)
+	}
+}
+
+func (o historyOptions) start(now time.Time) (time.Time, error) {
+	if o.since == "" {
+		return time.Time{}, nil
+	}
+	if d, err := time.ParseDuration(o.since); err == nil {
+		return now.Add(-d), nil
+	}
+	day, err := time.ParseInLocation(time.DateOnly, o.since, time.Local)
+	if err != nil {
+		return time.Time{}, usageError{fmt.Errorf("--since %q is neither a date (2026-03-01) nor a duration (48h)", o.since)}
+	}
+	return day, nil
+}
+
+func (a *app) listRuns(ctx context.Context, o historyOptions, since time.Time) error {
+	runs, err := a.db.Runs(ctx, state.RunFilter{Sync: o.sync, Since: since, Limit: o.limit})
+	if err != nil {
+		return err
+	}
+	if a.json {
+		reports := make([]json.RawMessage, 0, len(runs))
+		for _, run := range runs {
+			if len(run.Report) > 0 {
+				reports = append(reports, run.Report)
+			}
+		}
+		return a.printJSON(reports)
+	}
+	table := tabwriter.NewWriter(a.out, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(table, "RUN\tSYNC\tSTARTED\tSTATUS\tWHAT")
+	for _, run := range runs {
+		what, status := "", run.Status
+		var report engine.Report
+		switch {
+		case len(run.Report) > 0 && json.Unmarshal(run.Report, &report) == nil:
+			what = report.Counts.Sentence()
+		case status == "":
+			status, what = "unfinished", "running, or cut off; the next run settles what it left"
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", run.ID, run.Sync, run.StartedAt.Local().Format(time.DateTime), status, what)
+	}
+	return table.Flush()
+}
+
+func (a *app) historyOfRun(ctx context.Context, id, account string) error {
+	run, err := a.db.RunByID(ctx, id)
+	if err != nil {
+		return err
+	}
+	if a.json {
+		if len(run.Report) == 0 {
+			return fmt.Errorf("run %s has no report: it is running, or was cut off", run.ID)
+		}
+		return a.printJSON(run.Report)
+	}
+	if len(run.Report) > 0 {
+		var report engine.Report
+		if err := json.Unmarshal(run.Report, &report); err != nil {
+			return fmt.Errorf("the report of run %s cannot be read: %w", run.ID, err)
+		}
+		a.writeReport(&report)
+	} else {
+		fmt.Fprintf(a.out, "%s: run %s of %s has no end: it is running, or was cut off\n", run.Sync, run.ID, run.StartedAt.Local().Format(time.DateTime))
+	}
+	return a.writeEntries(ctx, state.EntryFilter{Run: run.ID, Account: account}, false)
+}
+
+func (a *app) historyOfAccount(ctx context.Context, o historyOptions, since time.Time) error {
+	filter := state.EntryFilter{Sync: o.sync, Account: o.account, Since: since}
+	if a.json {
+		entries := []state.Entry{}
+		err := a.db.Entries(ctx, filter, func(e state.Entry) error {
+			entries = append(entries, e)
+			return nil
+		})
+		return errors.Join(err, a.printJSON(entries))
+	}
+	return a.writeEntries(ctx, filter, true)
+}
+
+func (a *app) writeEntries(ctx context.Context, filter state.EntryFilter, withRun bool) error {
+	n := 0
+	err := a.db.Entries(ctx, filter, func(e state.Entry) error {
+		n++
+		var o plan.Operation
+		if err := json.Unmarshal(e.Operation, &o); err != nil {
+			return fmt.Errorf("entry %d of run %s cannot be read: %w", e.Seq, e.Run, err)
+		}
+		result := string(e.Result)
+		if result == "" {
+			result = "no outcome yet"
+		}
+		prefix := ""
+		if withRun {
+			prefix = e.Run + "  "
+		}
+		fmt.Fprintf(a.out, "  %s%s  %s %s: %s", prefix, e.IntentAt.Local().Format(time.DateTime), e.Side, plan.Clean(e.Account), plan.Clean(o.Describe()))
+		if detail := o.Detail(); detail != "" {
+			fmt.Fprintf(a.out, ": %s", plan.Clean(detail))
+		}
+		fmt.Fprintf(a.out, " (%s) - %s", plan.Clean(o.Reason), result)
+		if e.Message != "" {
+			fmt.Fprintf(a.out, ": %s", plan.Clean(e.Message))
+		}
+		fmt.Fprintln(a.out)
+		return nil
+	})
+	if err == nil && n == 0 {
+		fmt.Fprintln(a.out, "  nothing was written")
+	}
+	return err
+}
+
+func (a *app) clock() time.Time {
+	if a.now == nil {
+		return time.Now()
+	}
+	return a.now()
+}
