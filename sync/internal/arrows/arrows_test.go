@@ -102,6 +102,8 @@ func TestWrongArrowsAreFound(t *testing.T) {
 		{name: "a part of a connector knows the whole", from: "connectors/okta/fake", to: m + "connectors/okta"},
 		{name: "the whole knows its part", from: "connectors/okta", to: m + "connectors/okta/fake"},
 		{name: "a list names its shelf", from: "targets/all", to: m + "targets/wordpress"},
+		{name: "a list knows what a type of directory is", from: "targets/all", to: m + "sync/directory"},
+		{name: "a list knows no stage", from: "targets/all", to: m + "sync/plan", want: "its own shelf"},
 		{name: "a list does not name the other shelf", from: "targets/all", to: m + "connectors/file", want: "its own shelf"},
 		{name: "the engine does not know the vendors", from: "sync/engine", to: m + "connectors/all", want: "only cmd knows"},
 		{name: "its tests may", from: "sync/engine", to: m + "connectors/all", test: true},
