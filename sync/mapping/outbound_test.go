@@ -112,6 +112,7 @@ func TestExpressionsGiveValues(t *testing.T) {
 		"has takes custom attributes":                             {`has(custom.level)`, directory.Bool(true)},
 		"has and the value side by side":                          {`has(custom.level) ? custom.level : "none"`, directory.Text("42")},
 		"an expression with has is never absent":                  {`has(title) ? title : "none"`, directory.Text("none")},
+		"an expression with groups is never absent":               {`"Staff" in groups ? "staff" + title : "none"`, directory.Text("staff")},
 		"a missing bool is false":                                 {`has(username) and email_verified == true`, directory.Bool(true)},
 		"times compare":                                           {`created_at < date("2026-01-31")`, directory.Bool(true)},
 		"times have a year":                                       {`created_at.Year()`, directory.Number(2025)},
