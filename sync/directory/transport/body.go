@@ -8,8 +8,6 @@ import (
 	"io"
 	"net/http"
 	"sync"
-
-	"github.com/rollcall-sync/rollcall/sync/directory"
 )
 
 type bodyReader = io.ReadCloser
@@ -85,7 +83,7 @@ func (r *result) take(resp *http.Response, cancel context.CancelFunc) {
 		return
 	}
 	if n == maxAnswer {
-		r.rest = &rest{source: resp.Body, cancel: cancel, write: r.write}
+		r.rest = &rest{source: resp.Body, cancel: cancel, broken: r.brokenRest}
 		resp.Body = struct {
 			io.Reader
 			io.Closer
@@ -108,7 +106,7 @@ func (r *result) discard() {
 type rest struct {
 	source  io.ReadCloser
 	cancel  context.CancelFunc
-	write   bool
+	broken  func(cause error) error
 	release func()
 	once    sync.Once
 }
@@ -123,11 +121,7 @@ func (r *rest) Read(p []byte) (int, error) {
 	if errors.Is(err, io.EOF) {
 		return n, io.EOF
 	}
-	kind := directory.Retryable
-	if r.write {
-		kind = directory.UnknownOutcome
-	}
-	return n, &directory.Error{Kind: kind, Op: "read answer", Err: fmt.Errorf("the answer broke off: %w", err)}
+	return n, r.broken(fmt.Errorf("the answer broke off: %w", err))
 }
 
 // Close ends the request.

@@ -24,6 +24,8 @@ type result struct {
 	rest  *rest  // what follows it
 	err   error
 	write bool // not repeatable after its answer was lost
+	// brokenRest makes the error of a large answer that breaks off while the caller reads it.
+	brokenRest func(cause error) error
 
 	// unsent is set where the request was never begun. The other two are set from the goroutines of the connection.
 	unsent         bool

@@ -262,6 +262,7 @@ func (c *call) send(ctx context.Context) *result {
 	t := c.transport
 	ctx, cancel := context.WithTimeout(ctx, t.options.Timeout)
 	r := &result{write: !t.options.Repeatable(c.req)}
+	r.brokenRest = func(cause error) error { return c.fail(c.lostKind(r), cause) }
 	req, err := c.attempt(httptrace.WithClientTrace(ctx, r.watch()))
 	if err != nil {
 		cancel()
