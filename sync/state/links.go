@@ -7,12 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 )
 
 const headColumns = `l.source_id, l.target_id, l.source_hash, l.target_hash, l.rules, l.claim, l.deactivated_at, l.missing_runs,
 	l.suspected_since`
 
-const selectLinks = "SELECT " + headColumns + `, l.sync, d.source_directory, d.target_directory, d.source_label, d.target_label,
+const selectLinks = "SELECT " + headColumns + `, l.sync, l.source_label, l.target_label, d.source_directory, d.target_directory,
 	d.origin, d.created_at, d.created_run, d.deactivated_by, d.remembered_groups, d.base
 	FROM links l JOIN link_details d ON d.id = l.detail `
 
@@ -97,30 +98,32 @@ func (db *DB) FindLinks(ctx context.Context, sync, who string) ([]Link, error) {
 	if who == "" {
 		return nil, nil
 	}
-	query, args := "SELECT l.sync, l.source_id, l.target_id, d.source_label, d.target_label FROM links l JOIN link_details d ON d.id = l.detail", []any{}
+	// SQLite folds the case of ASCII letters only. What is equal in any case has the same number of letters, so that
+	// decides which labels are worth a closer look.
+	query, args := `SELECT sync, source_id, target_id, source_label, target_label FROM links
+		WHERE (source_id = ?1 OR target_id = ?1 OR length(source_label) = ?2 OR length(target_label) = ?2)`, []any{who, utf8.RuneCountInString(who)}
 	if sync != "" {
 		id, ok, err := db.nameID(ctx, sync)
 		if err != nil || !ok {
 			return nil, err
 		}
-		query, args = query+" WHERE l.sync = ?", append(args, id)
+		query, args = query+" AND sync = ?3", append(args, id)
 	}
-	rows, err := db.reader.QueryContext(ctx, query+" ORDER BY l.sync, l.source_id", args...)
+	rows, err := db.reader.QueryContext(ctx, query+" ORDER BY sync, source_id", args...)
 	if err != nil {
 		return nil, translate(db.path, err)
 	}
 	defer rows.Close()
 	var found []Link
 	for rows.Next() {
-		var id int64
-		var source, target, sourceLabel, targetLabel string
-		if err := rows.Scan(&id, &source, &target, &sourceLabel, &targetLabel); err != nil {
+		var row linkRow
+		if err := rows.Scan(&row.sync, &row.SourceID, &row.TargetID, &row.SourceLabel, &row.TargetLabel); err != nil {
 			return nil, translate(db.path, err)
 		}
-		if source != who && target != who && !strings.EqualFold(sourceLabel, who) && !strings.EqualFold(targetLabel, who) {
+		if row.SourceID != who && row.TargetID != who && !strings.EqualFold(row.SourceLabel, who) && !strings.EqualFold(row.TargetLabel, who) {
 			continue
 		}
-		links, err := db.selectLinks(ctx, "WHERE l.sync = ? AND l.source_id = ?", id, source)
+		links, err := db.selectLinks(ctx, "WHERE l.sync = ? AND l.source_id = ?", row.sync, row.SourceID)
 		if err != nil {
 			return nil, err
 		}
@@ -248,7 +251,7 @@ func (r *linkRow) head() []any {
 
 func (r *linkRow) rest() []any {
 	return []any{
-		&r.sync, &r.sourceDirectory, &r.targetDirectory, &r.SourceLabel, &r.TargetLabel, &r.Origin, &r.createdAt, &r.CreatedRun,
+		&r.sync, &r.SourceLabel, &r.TargetLabel, &r.sourceDirectory, &r.targetDirectory, &r.Origin, &r.createdAt, &r.CreatedRun,
 		&r.DeactivatedBy, &r.groups, &r.base,
 	}
 }
@@ -343,13 +346,14 @@ func (r *linkRow) save(t *tx) error {
 	case target != r.TargetID:
 		return r.conflict(t, r.SourceID, target)
 	}
-	if _, err := t.exec(`UPDATE link_details SET source_directory = ?, target_directory = ?, source_label = ?, target_label = ?, origin = ?,
+	if _, err := t.exec(`UPDATE link_details SET source_directory = ?, target_directory = ?, origin = ?,
 		created_at = ?, created_run = ?, deactivated_by = ?, remembered_groups = ?, base = ? WHERE id = ?`,
 		append(r.detailValues(), detail)...); err != nil {
 		return err
 	}
 	_, err = t.exec(`UPDATE links SET source_hash = ?, target_hash = ?, rules = ?, claim = ?, deactivated_at = ?, missing_runs = ?,
-		suspected_since = ? WHERE sync = ? AND source_id = ?`, append(headValues(r.LinkHead, r.rules), r.sync, r.SourceID)...)
+		suspected_since = ?, source_label = ?, target_label = ? WHERE sync = ? AND source_id = ?`,
+		append(headValues(r.LinkHead, r.rules), r.SourceLabel, r.TargetLabel, r.sync, r.SourceID)...)
 	return err
 }
 
@@ -362,8 +366,8 @@ func (r *linkRow) insert(t *tx) error {
 	if !errors.Is(err, sql.ErrNoRows) {
 		return err
 	}
-	result, err := t.exec(`INSERT INTO link_details (source_directory, target_directory, source_label, target_label, origin, created_at,
-		created_run, deactivated_by, remembered_groups, base) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, r.detailValues()...)
+	result, err := t.exec(`INSERT INTO link_details (source_directory, target_directory, origin, created_at, created_run,
+		deactivated_by, remembered_groups, base) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, r.detailValues()...)
 	if err != nil {
 		return err
 	}
@@ -371,23 +375,22 @@ func (r *linkRow) insert(t *tx) error {
 	if err != nil {
 		return err
 	}
-	_, err = t.exec(`INSERT INTO links (source_hash, target_hash, rules, claim, deactivated_at, missing_runs, suspected_since, sync,
-		source_id, target_id, detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		append(headValues(r.LinkHead, r.rules), r.sync, r.SourceID, r.TargetID, detail)...)
+	_, err = t.exec(`INSERT INTO links (source_hash, target_hash, rules, claim, deactivated_at, missing_runs, suspected_since,
+		source_label, target_label, sync, source_id, target_id, detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		append(headValues(r.LinkHead, r.rules), r.SourceLabel, r.TargetLabel, r.sync, r.SourceID, r.TargetID, detail)...)
 	return err
 }
 
 func (r *linkRow) detailValues() []any {
 	return []any{
-		r.sourceDirectory, r.targetDirectory, r.SourceLabel, r.TargetLabel, string(r.Origin), r.createdAt, r.CreatedRun,
-		r.DeactivatedBy, r.groups, r.base,
+		r.sourceDirectory, r.targetDirectory, string(r.Origin), r.createdAt, r.CreatedRun, r.DeactivatedBy, r.groups, r.base,
 	}
 }
 
 // conflict names all accounts of a link that is in the way.
 func (r *linkRow) conflict(t *tx, source, target string) error {
 	var sourceLabel, targetLabel string
-	err := t.get("SELECT d.source_label, d.target_label FROM links l JOIN link_details d ON d.id = l.detail WHERE l.sync = ? AND l.source_id = ?",
+	err := t.get("SELECT source_label, target_label FROM links WHERE sync = ? AND source_id = ?",
 		[]any{r.sync, source}, &sourceLabel, &targetLabel)
 	if err != nil {
 		return err

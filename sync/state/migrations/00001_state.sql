@@ -6,7 +6,7 @@ CREATE TABLE names (
     name TEXT NOT NULL UNIQUE
 ) STRICT;
 
--- Heads of links, clustered in the order in which a run walks them. Times are Unix nanoseconds, 0 for none.
+-- Heads of links, clustered in the order in which a run walks them, with the labels by which people look for them. Times are Unix nanoseconds, 0 for none.
 CREATE TABLE links (
     sync            INTEGER NOT NULL,
     source_id       TEXT    NOT NULL CHECK (source_id <> ''),
@@ -19,6 +19,8 @@ CREATE TABLE links (
     deactivated_at  INTEGER NOT NULL,
     missing_runs    INTEGER NOT NULL,
     suspected_since INTEGER NOT NULL,
+    source_label    TEXT    NOT NULL,
+    target_label    TEXT    NOT NULL,
     PRIMARY KEY (sync, source_id)
 ) STRICT, WITHOUT ROWID;
 
@@ -29,8 +31,6 @@ CREATE TABLE link_details (
     id                INTEGER PRIMARY KEY,
     source_directory  INTEGER NOT NULL,
     target_directory  INTEGER NOT NULL,
-    source_label      TEXT    NOT NULL,
-    target_label      TEXT    NOT NULL,
     origin            TEXT    NOT NULL,
     created_at        INTEGER NOT NULL,
     created_run       TEXT    NOT NULL,
