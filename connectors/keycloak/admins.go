@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/rollcall-sync/rollcall/sync/directory"
 )
@@ -21,6 +22,7 @@ import (
 // Reading 1 and 3 takes the roles view-clients and view-realm. Without them complete is false, and each account is looked
 // at by itself before it is written and when it is read alone, which takes view-users only.
 type administrators struct {
+	found    time.Time
 	complete bool
 	users    map[string]string // id to the reason
 	groups   map[string]string
@@ -36,15 +38,22 @@ type role struct {
 	ContainerID string `json:"containerId,omitempty"`
 }
 
-// administrators returns who may manage the realm, from memory unless fresh is asked for.
+// keepAdministrators is how long what was found holds between listings, so that a program that runs for weeks and looks
+// at single accounts learns of a new administrator.
+const keepAdministrators = 15 * time.Minute
+
+// administrators returns who may manage the realm, from memory unless fresh is asked for. The user stores are looked at
+// anew together with it.
 func (d *Directory) administrators(ctx context.Context, fresh bool) (*administrators, error) {
 	d.mu.Lock()
 	kept := d.admins
-	d.mu.Unlock()
-	if kept != nil && !fresh {
+	if kept != nil && !fresh && d.now().Sub(kept.found) < keepAdministrators {
+		d.mu.Unlock()
 		return kept, nil
 	}
-	found := &administrators{complete: true, users: map[string]string{}, groups: map[string]string{}, roles: map[string]string{}, known: map[string]bool{}}
+	d.federation = nil
+	d.mu.Unlock()
+	found := &administrators{found: d.now(), complete: true, users: map[string]string{}, groups: map[string]string{}, roles: map[string]string{}, known: map[string]bool{}}
 	for _, step := range []func(context.Context, *administrators) error{d.managers, d.privilegedHolders, d.managingGroups} {
 		switch err := step(ctx, found); {
 		case err == nil:

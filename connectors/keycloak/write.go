@@ -169,7 +169,7 @@ func (d *Directory) writable(ctx context.Context, o op) (gocloak.User, error) {
 }
 
 // guard refuses to write administrators and the account that Rollcall signs in with. The engine knows them already; this
-// holds also where the listing could not tell, and for a role given since.
+// holds also where the listing could not tell.
 func (d *Directory) guard(ctx context.Context, o op) error {
 	admins, err := d.administrators(ctx, false)
 	if err != nil {

@@ -5,7 +5,9 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -263,12 +265,11 @@ func TestLostAnswersOfWrites(t *testing.T) {
 			t.Parallel()
 			f := newFake(t)
 			u, g := f.add(fakeUser{Username: "anna", Enabled: true}), f.addGroup("Editors", "")
-			first := true
+			var answered atomic.Bool
 			f.intercept = func(w http.ResponseWriter, r *http.Request, path string) bool {
-				if !first || r.Method != test.method || !strings.Contains(path, test.path) {
+				if r.Method != test.method || !strings.Contains(path, test.path) || !answered.CompareAndSwap(false, true) {
 					return false
 				}
-				first = false
 				test.answer(w)
 				return true
 			}
@@ -276,7 +277,7 @@ func TestLostAnswersOfWrites(t *testing.T) {
 			if test.want == nil && err != nil || test.want != nil && !errors.Is(err, test.want) {
 				t.Errorf("got %v, want %v", err, test.want)
 			}
-			if first {
+			if !answered.Load() {
 				t.Error("the write was never sent")
 			}
 		})
@@ -365,6 +366,29 @@ func TestAdministratorsAreNeverWritten(t *testing.T) {
 				t.Errorf("who may only look is written like anybody: %v", err)
 			}
 		})
+	}
+}
+
+func TestANewAdministratorIsNoticedWithoutAListing(t *testing.T) {
+	t.Parallel()
+	f := newFake(t)
+	u := f.add(fakeUser{Username: "anna", Enabled: true})
+	now := time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC)
+	s := settings(t, map[string]any{"url": f.URL, "realm": "acme", "client_id": "rollcall", "client_secret": f.secret})
+	s.Now = func() time.Time { return now }
+	d, err := open(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if account, err := d.(*Directory).GetAccount(t.Context(), u.ID); err != nil || account.Privileged != "" {
+		t.Fatalf("at first: %q (%v)", account.Privileged, err)
+	}
+	f.mu.Lock()
+	u.realmRoles = []string{"admin"}
+	f.mu.Unlock()
+	now = now.Add(keepAdministrators)
+	if account, err := d.(*Directory).GetAccount(t.Context(), u.ID); err != nil || account.Privileged == "" {
+		t.Errorf("a quarter of an hour later: %q (%v), want an administrator", account.Privileged, err)
 	}
 }
 
