@@ -239,15 +239,16 @@ func (c *client) get(ctx context.Context, k call, into any) (answer, error) {
 // unreadable says what an answer is that is not the JSON it should be.
 func unreadable(a answer, cause error) *directory.Error {
 	text := a.json()
+	found := fromBrace(text)
 	switch {
 	case len(text) == 0:
 		return &directory.Error{
 			Err:    errors.New("the answer is empty"),
 			Remedy: "look into the site's PHP error log: a script that dies leaves an empty answer",
 		}
-	case text[0] != '{' && text[0] != '[' && bytes.ContainsAny(text, "{[") && json.Valid(fromBrace(text)):
+	case text[0] != '{' && text[0] != '[' && found != nil:
 		return &directory.Error{
-			Err:    fmt.Errorf("PHP printed a message before the JSON: %s", plainText(string(text[:len(text)-len(fromBrace(text))]))),
+			Err:    fmt.Errorf("PHP printed a message before the JSON: %s", plainText(string(text[:len(text)-len(found)]))),
 			Remedy: "switch off the display of PHP errors on the site (WP_DEBUG_DISPLAY false in wp-config.php), and repair what they say",
 		}
 	case text[0] == '<':
@@ -263,11 +264,17 @@ func unreadable(a answer, cause error) *directory.Error {
 	}
 }
 
-// fromBrace returns the end of the text that is a JSON value, or nil. PHP's messages end in a line break.
+// fromBrace returns the end of the text that is a JSON value, or nil. PHP's messages end in a line break or a tag, and few
+// places are tried: the text may be megabytes of anything.
 func fromBrace(text []byte) []byte {
-	for i, c := range text {
-		if (c == '{' || c == '[') && json.Valid(text[i:]) {
-			return text[i:]
+	const most = 16
+	tried := 0
+	for i := 1; i < len(text) && tried < most; i++ {
+		if (text[i] == '{' || text[i] == '[') && bytes.IndexByte([]byte(">\n\r \t"), text[i-1]) >= 0 {
+			if json.Valid(text[i:]) {
+				return text[i:]
+			}
+			tried++
 		}
 	}
 	return nil
@@ -298,7 +305,7 @@ func plainText(text string) string {
 	const most = 160
 	var b strings.Builder
 	tag := false
-	for _, r := range text {
+	for _, r := range text[:min(len(text), 64<<10)] {
 		switch {
 		case r == '<':
 			tag = true

@@ -41,6 +41,7 @@ type fake struct {
 	schemaRoles   bool   // a plugin makes the schema tell the roles
 	dropMeta      bool   // a registered key is not stored all the same
 	stubbornRoles bool   // a plugin gives a role back at once
+	heldAddress   bool   // a plugin holds new addresses back until they are confirmed
 	noDelete      bool   // the web server refuses DELETE
 	before        string // printed before each answer, by a careless PHP file
 

@@ -364,7 +364,7 @@ func (f *fake) update(r *fakeRequest, u *fakeUser) *fakeAnswer {
 	}
 	before := *u
 	f.assign(u, r.body)
-	if moves {
+	if moves && !f.heldAddress {
 		u.email = email
 	}
 	// A row that the database refuses stays as it was, and the answer is 200 all the same.

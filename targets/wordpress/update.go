@@ -83,9 +83,6 @@ func (s *site) DeleteAccount(ctx context.Context, id string) error {
 	if err := s.notSelf(ctx, k, id); err != nil {
 		return err
 	}
-	if id == heir {
-		return s.client.fail(k, &directory.Error{Kind: directory.Invalid, Err: errors.New("the account is the one that gets the posts of others (reassign_to)")})
-	}
 	var result struct {
 		Deleted bool `json:"deleted"`
 	}

@@ -81,6 +81,7 @@ func TestValuesThatWordPressWouldChokeOnAreNotSent(t *testing.T) {
 		{directory.Email, long(60) + "@" + long(35) + ".com", true},
 		{directory.Email, long(60) + "@" + long(36) + ".com", false},
 		{directory.Email, "r&d" + long(60) + "@" + long(29) + ".com", false}, // 97, and 101 as stored
+		{directory.Email, "r&d@example.com", true},
 		{directory.Email, "zoë@example.com", false},
 		{directory.Email, "a b@example.com", false},
 		{directory.Email, "idn@münchen.example", false},
@@ -136,6 +137,18 @@ func TestValuesThatWordPressWouldChokeOnAreNotSent(t *testing.T) {
 	_, err := s.UpdateAccount(t.Context(), directory.UpdateRequest{ID: id, Set: directory.Attributes{directory.Username: directory.Text("new")}})
 	if !errors.Is(err, directory.Unsupported) {
 		t.Errorf("a new username: %v", err)
+	}
+}
+
+func TestAnAddressThatIsHeldBackIsNoSuccess(t *testing.T) {
+	t.Parallel()
+	f := newFake()
+	f.heldAddress = true
+	f.addMany(1, "subscriber")
+	_, err := f.open(t).UpdateAccount(t.Context(), directory.UpdateRequest{ID: "2", Set: directory.Attributes{directory.Email: directory.Text("new@example.com")}})
+	var e *directory.Error
+	if !errors.As(err, &e) || e.Kind != directory.Invalid || e.Attribute != directory.Email {
+		t.Errorf("WordPress kept the old address and the answer is %v", err)
 	}
 }
 
