@@ -20,10 +20,11 @@ type Draft struct {
 	// Groups are the managed groups that the target account has now.
 	Groups []string
 	// Rebase returns the base of the attributes after writes; see diff.Decider.Rebase.
-	Rebase func(source, target *directory.Account, wroteTarget, wroteSource map[string]bool) map[string]state.Pair
+	Rebase func(source, target *directory.Account, wroteTarget, wroteSource map[string]bool, created bool) map[string]state.Pair
 
 	mu                       sync.Mutex
 	wroteTarget, wroteSource map[string]bool
+	isNew                    bool
 	saved                    bool
 }
 
@@ -120,6 +121,7 @@ func (d *Draft) take(o plan.Operation, stored *directory.Account) {
 // created completes the link of a new account. A link to an account that is gone is replaced.
 func (d *Draft) created(o plan.Operation, run string) (drop bool) {
 	old := d.Link.CreatedRun != ""
+	d.isNew = true
 	if o.Side == plan.Target {
 		d.Link.TargetID, d.Link.TargetLabel = d.Target.ID, d.Target.Label()
 		d.Groups = slices.Clone(o.Groups)
@@ -136,7 +138,7 @@ func (d *Draft) created(o plan.Operation, run string) (drop bool) {
 func (d *Draft) base() {
 	d.Link.SourceHash, d.Link.TargetHash = 0, 0
 	if d.Source != nil && d.Target != nil && d.Rebase != nil {
-		d.Link.Base.Attributes = d.Rebase(d.Source, d.Target, maps.Clone(d.wroteTarget), maps.Clone(d.wroteSource))
+		d.Link.Base.Attributes = d.Rebase(d.Source, d.Target, maps.Clone(d.wroteTarget), maps.Clone(d.wroteSource), d.isNew)
 	}
 	d.Link.Base.Groups = slices.Clone(d.Groups)
 	if d.Source != nil {

@@ -159,10 +159,10 @@ func (d *Decider) toTarget(c *Case, a pairState, out *Decision) []plan.Change {
 		return nil
 	case !d.Rules.Actions.Update:
 		return nil
-	case a.targetUnsupported || !a.spec.Writable || !d.TargetPowers.Update:
-		return say(plan.NoteUnsupported, "differs (%q, should be %q) and cannot be written in %s", a.current, a.desired, d.Target.Name)
 	case a.spec.CreateOnly:
 		return say(plan.NoteUnsupported, "is %q and should be %q, but %s fixes it when an account is created", a.current, a.desired, d.Target.Name)
+	case a.targetUnsupported || !a.spec.Writable || !d.TargetPowers.Update:
+		return say(plan.NoteUnsupported, "differs (%q, should be %q) and cannot be written in %s", a.current, a.desired, d.Target.Name)
 	case a.desired.IsEmpty() && (a.spec.Required || a.rule.Required):
 		return say(plan.NoteInvalid, "is empty in %s but required; %q stays", d.Source.Name, a.current)
 	case tooLong(a.desired, a.spec):
@@ -215,8 +215,10 @@ func (a pairState) backPair(value directory.Value) Pair {
 }
 
 // Rebase returns the base of a pair after writes: both records are as they are now, and wrote names the attributes of each
-// side that were just written. What was neither written nor is equal keeps its place in the base.
-func (d *Decider) Rebase(c Case, wroteTarget, wroteSource map[string]bool) map[string]Pair {
+// side that were just written. What was neither written nor is equal keeps its place in the base. Where one account was just
+// created from the other, whatever the directory filled in by itself (a nickname, say) is agreed too: it is nobody's edit,
+// and must not flow back.
+func (d *Decider) Rebase(c Case, wroteTarget, wroteSource map[string]bool, created bool) map[string]Pair {
 	base := make(map[string]Pair)
 	back := make(map[string]mapping.Mapped, len(c.Target.In))
 	for _, m := range c.Target.In {
@@ -230,7 +232,7 @@ func (d *Decider) Rebase(c Case, wroteTarget, wroteSource map[string]bool) map[s
 	for _, m := range c.Source.Out.Attributes {
 		a := d.pairOf(&c, m, back[m.Rule.Target])
 		written := wroteTarget[m.Rule.Target] || (m.Rule.Direction == rules.Both && wroteSource[m.Rule.To])
-		if a.sourceHas && (written || mapping.Equal(a.desired, a.current, a.spec)) {
+		if (created && m.Known) || a.sourceHas && (written || mapping.Equal(a.desired, a.current, a.spec)) {
 			base[m.Rule.Target] = Pair{Source: a.desired, Target: a.current}
 			continue
 		}
@@ -279,7 +281,7 @@ func (d *Decider) newAccount(c *Case, out *Decision) (changes []plan.Change, ok 
 		case !m.Known:
 			fail("%s cannot be told: it depends on groups that were not read", m.Rule.Target)
 		case !m.Present || value.IsEmpty():
-		case !known || !spec.Writable:
+		case !known || !spec.Creatable():
 			out.note(plan.NoteUnsupported, c, fmt.Sprintf("%s cannot be written in %s", m.Rule.Target, d.Target.Name))
 		case tooLong(value, spec):
 			fail("%s %q has more than the %d characters that %s takes", m.Rule.Target, value, spec.MaxLength, d.Target.Name)

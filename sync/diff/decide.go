@@ -436,7 +436,7 @@ func (d *Decider) newSourceAccount(target *Record) (changes []plan.Change, missi
 	given := make(map[string]bool)
 	give := func(attribute string, value directory.Value, rule string) {
 		spec, known := d.Source.Attribute(attribute)
-		if value = mapping.Normalise(value, spec); !known || !spec.Writable || value.IsEmpty() || given[attribute] || tooLong(value, spec) {
+		if value = mapping.Normalise(value, spec); !known || !spec.Creatable() || value.IsEmpty() || given[attribute] || tooLong(value, spec) {
 			return
 		}
 		given[attribute] = true

@@ -56,8 +56,8 @@ func (d Description) Attribute(name string) (AttributeSpec, bool) {
 type AttributeSpec struct {
 	Name string
 	Kind Kind
-	// Writable is set where Updater and Creator take it; CreateOnly where it can be set at creation only (a WordPress
-	// username).
+	// Writable is set where Updater and Creator take it, CreateOnly where Creator alone does (a WordPress username); both
+	// may be set for the latter.
 	Writable, CreateOnly bool
 	// Required is set where an account cannot be created without it.
 	Required bool
@@ -75,3 +75,6 @@ type AttributeSpec struct {
 	// Doc is one line for the administrator.
 	Doc string
 }
+
+// Creatable reports whether a new account can be given the attribute.
+func (s AttributeSpec) Creatable() bool { return s.Writable || s.CreateOnly }

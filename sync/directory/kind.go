@@ -3,8 +3,11 @@ package directory
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -80,6 +83,11 @@ type Settings struct {
 	Sleep func(ctx context.Context, d time.Duration) error
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
+}
+
+// Format prints the names of the options only, for every verb, so that no %+v of settings shows a secret.
+func (s Settings) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "%s%v", s.Name, slices.Sorted(maps.Keys(s.Values)))
 }
 
 // Logger returns Log, or one that discards.

@@ -10,6 +10,7 @@ import (
 	"github.com/rollcall-sync/rollcall/sync/directory"
 	"github.com/rollcall-sync/rollcall/sync/mapping"
 	"github.com/rollcall-sync/rollcall/sync/plan"
+	"github.com/rollcall-sync/rollcall/sync/rules"
 	"github.com/rollcall-sync/rollcall/sync/snapshot"
 	"github.com/rollcall-sync/rollcall/sync/state"
 )
@@ -132,6 +133,7 @@ func (w *world) settleCreate(ctx context.Context, o plan.Operation, out *state.O
 	} else {
 		link.SourceID = account.ID
 	}
+	w.agreeOnTheRest(account, o, written)
 	link.Base.Attributes = written
 	for _, taken := range []func() (state.Link, error){
 		func() (state.Link, error) {
@@ -153,6 +155,18 @@ func (w *world) settleCreate(ctx context.Context, o plan.Operation, out *state.O
 	}
 	out.Link = &link
 	return true, true, nil
+}
+
+// agreeOnTheRest adds what the directory filled in by itself when it created the account; see diff.Decider.Rebase.
+func (w *world) agreeOnTheRest(account directory.Account, o plan.Operation, base map[string]state.Pair) {
+	if o.Side != plan.Target {
+		return
+	}
+	for _, rule := range w.mapping.Rules().Attributes {
+		if _, ok := base[rule.Target]; !ok && rule.Direction == rules.Both {
+			base[rule.Target] = state.Pair{Target: account.Attributes[rule.Target]}
+		}
+	}
 }
 
 // findCreated looks for the account that a creation was about to make: unprivileged, with every unique value of it.

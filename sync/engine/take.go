@@ -146,9 +146,9 @@ func (w *world) draft(c diff.Case, link *state.Link, decision diff.Decision) *ap
 	if decision.Attributes != nil {
 		d.Link.Base.Attributes = pairs(decision.Attributes)
 	}
-	d.Rebase = func(source, target *directory.Account, wroteTarget, wroteSource map[string]bool) map[string]state.Pair {
+	d.Rebase = func(source, target *directory.Account, wroteTarget, wroteSource map[string]bool, created bool) map[string]state.Pair {
 		after := diff.Case{Source: w.sourceRecord(*source), Target: w.targetRecord(*target), Link: linkView(d.Link), LedElsewhere: c.LedElsewhere}
-		return pairs(w.decider.Rebase(after, wroteTarget, wroteSource))
+		return pairs(w.decider.Rebase(after, wroteTarget, wroteSource, created))
 	}
 	w.drafts[draftKey(decision.Operations[0])] = d
 	return d

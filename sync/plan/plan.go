@@ -89,7 +89,7 @@ type Operation struct {
 	Groups []string `json:"groups,omitempty"`
 	// NewGroups are names of groups that a creation puts the account into and that this plan creates first.
 	NewGroups []string `json:"new_groups,omitempty"`
-	Reason string   `json:"reason"`
+	Reason    string   `json:"reason"`
 	// Revision is the account's revision when it was read.
 	Revision string `json:"revision,omitempty"`
 	// After lists the operations (by Seq) that must have succeeded before this one.

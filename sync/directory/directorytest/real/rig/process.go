@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -34,7 +35,7 @@ func Start(run, name, log string, command *exec.Cmd) (*Process, error) {
 	defer out.Close()
 	command.Stdin, command.Stdout, command.Stderr = nil, out, out
 	ownGroup(command)
-	if err := command.Start(); err != nil {
+	if err := startUnbusied(command); err != nil {
 		return nil, fmt.Errorf("%s did not start: %w", name, err)
 	}
 	p := &Process{name: name, command: command, log: log, ended: make(chan struct{})}
@@ -168,4 +169,20 @@ func birth(pid int) string {
 		return ""
 	}
 	return fields[19]
+}
+
+// startUnbusied starts a command, again a few times where its file is "busy": a script that was just written may still be
+// open in another child of ours that has not come to its exec yet.
+func startUnbusied(command *exec.Cmd) error {
+	for wait := 10 * time.Millisecond; ; wait *= 2 {
+		err := command.Start()
+		if !errors.Is(err, syscall.ETXTBSY) || wait > 2*time.Second {
+			return err
+		}
+		time.Sleep(wait)
+		again := exec.Command(command.Path, command.Args[1:]...)
+		again.Env, again.Dir, again.SysProcAttr = command.Env, command.Dir, command.SysProcAttr
+		again.Stdin, again.Stdout, again.Stderr = command.Stdin, command.Stdout, command.Stderr
+		*command = *again
+	}
 }

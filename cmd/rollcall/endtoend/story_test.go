@@ -1,0 +1,201 @@
+package endtoend
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/rollcall-sync/rollcall/sync/directory/directorytest/real"
+	"github.com/rollcall-sync/rollcall/sync/engine"
+)
+
+// night is one configuration between a real Keycloak and a real WordPress.
+type night struct {
+	t      *testing.T
+	folder string
+	realm  *real.Realm
+	site   *real.WordPressSite
+	config string
+}
+
+// newNight writes a configuration; rules are the lines below the sync, indented by four spaces.
+func newNight(t *testing.T, realm *real.Realm, site *real.WordPressSite, rules string) *night {
+	t.Helper()
+	n := &night{t: t, folder: t.TempDir(), realm: realm, site: site}
+	n.config = filepath.Join(n.folder, "rollcall.yaml")
+	text := fmt.Sprintf(`state: rollcall.db
+directories:
+  staff: {type: keycloak, url: %q, realm: %q, client_id: %q, client_secret: %q}
+  website: {type: wordpress, url: %q, username: %q, password: %q, meta: [department]}
+syncs:
+  staff-to-website:
+    source: staff
+    target: website
+%s`, realm.URL, realm.Name, realm.ClientID, realm.ClientSecret, site.URL, site.Username, site.AppPassword, rules)
+	if err := os.WriteFile(n.config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// command runs the program and returns its output and exit code.
+func (n *night) command(args ...string) (out, talk string, code int) {
+	n.t.Helper()
+	var stdout, stderr bytes.Buffer
+	cmd := exec.Command(binary, append(args, "--config", n.config)...)
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	var exit *exec.ExitError
+	if err := cmd.Run(); err != nil && !errors.As(err, &exit) {
+		n.t.Fatal(err)
+	}
+	return stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()
+}
+
+// sync runs the sync and compares status and what was done.
+func (n *night) sync(status engine.Status, want string, args ...string) engine.Report {
+	n.t.Helper()
+	out, talk, _ := n.command(append([]string{"sync", "--json"}, args...)...)
+	var report engine.Report
+	if err := json.Unmarshal([]byte(out), &report); err != nil {
+		n.t.Fatalf("sync: %v\n%s\n%s", err, out, talk)
+	}
+	c := report.Counts
+	got := fmt.Sprintf("linked %d created %d updated %d activated %d deactivated %d added %d removed %d back %d",
+		c.Linked, c.Created, c.Updated, c.Activated, c.Deactivated, c.GroupAdded, c.GroupRemoved, c.WrittenBack)
+	if report.Status != status || !doneIs(got, want) {
+		n.t.Errorf("sync is %s: %s; want %s: %s\nreasons %v\nfailures %v\nnotes %v", report.Status, got, status, want, report.Reasons, report.Failures, report.Notes)
+	}
+	return report
+}
+
+// doneIs compares "created 3" with the full line, in which everything else must be zero.
+func doneIs(got, want string) bool {
+	fields, wanted := strings.Fields(got), strings.Fields(want)
+	for i := 0; i < len(fields); i += 2 {
+		expected := "0"
+		if j := slices.Index(wanted, fields[i]); j >= 0 {
+			expected = wanted[j+1]
+		}
+		if fields[i+1] != expected {
+			return false
+		}
+	}
+	return true
+}
+
+const storyRules = `    attributes:
+      username: username
+      email: email
+      first_name: first_name
+      last_name: last_name
+      display_name: first_name + " " + last_name
+      nickname: {from: nickname, direction: both, conflict: source}
+      custom.department: {from: department, direction: both, conflict: source}
+    groups:
+      editor: {from: [Editors]}
+      subscriber: "true"
+`
+
+func TestKeycloakToWordPressStory(t *testing.T) {
+	server := real.Keycloak(t)
+	realm := server.Realm(t)
+	site := real.WordPress(t, real.WithMeta("department"))
+	editors := realm.AddGroup("Editors")
+	people := real.People(1, 1000)
+	for i := range people {
+		if i%20 == 0 {
+			people[i].Groups = []string{"/Editors"}
+		}
+	}
+	realm.AddPeople(people...)
+	handMade := site.AddUser("author")
+	before := site.Query("SELECT user_login, user_email, user_pass, display_name FROM " + site.Prefix + "users WHERE ID IN (1, " + fmt.Sprint(handMade.ID) + ") ORDER BY ID")
+	n := newNight(t, realm, site, storyRules)
+
+	if out, talk, code := n.command("check"); code != 0 {
+		t.Fatalf("check exits with %d\n%s\n%s", code, out, talk)
+	}
+	n.sync(engine.StatusOK, "created 1000")
+	if got := site.Query("SELECT COUNT(*) FROM " + site.Prefix + "usermeta WHERE meta_key = '" + site.Prefix + "capabilities' AND meta_value LIKE '%editor%'"); got[0][0] != "50" {
+		t.Errorf("%s editors, want 50", got[0][0])
+	}
+
+	n.sync(engine.StatusNothing, "")
+	quiet := n.sync(engine.StatusNothing, "")
+	t.Logf("a quiet night with 1,000 people: %d requests to Keycloak, %d to WordPress", quiet.Requests.Source, quiet.Requests.Target)
+	if quiet.Requests.Source > 10 || quiet.Requests.Target > 16 {
+		t.Errorf("a quiet night took %+v requests", quiet.Requests)
+	}
+
+	// Joiners, movers, leavers.
+	realm.AddPeople(real.People(1001, 3)...)
+	mover, leaver, disabled := realm.User(people[10].Username), realm.User(people[11].Username), realm.User(people[12].Username)
+	n.edit(mover.ID, func(u map[string]any) { u["lastName"] = "Moved" })
+	realm.Call("PUT", "/users/"+mover.ID+"/groups/"+editors, nil, nil)
+	realm.Call("DELETE", "/users/"+leaver.ID, nil, nil)
+	n.edit(disabled.ID, func(u map[string]any) { u["enabled"] = false })
+	n.sync(engine.StatusOK, "created 3 updated 1 deactivated 2 added 1")
+	n.sync(engine.StatusNothing, "")
+	if role := n.roles(disabled.Username); role != "a:0:{}" {
+		t.Errorf("a leaver still has %s", role)
+	}
+
+	// The one who was disabled returns, with the old role.
+	n.edit(disabled.ID, func(u map[string]any) { u["enabled"] = true })
+	n.sync(engine.StatusOK, "activated 1")
+	if role := n.roles(disabled.Username); !strings.Contains(role, "subscriber") {
+		t.Errorf("who returned has %s", role)
+	}
+
+	// One person on demand.
+	other := realm.User(people[20].Username)
+	n.edit(other.ID, func(u map[string]any) { u["firstName"] = "Demanded" })
+	n.edit(mover.ID, func(u map[string]any) { u["firstName"] = "Later" })
+	one := n.sync(engine.StatusOK, "updated 1", "--account", other.Username)
+	if one.Requests.Source+one.Requests.Target > 25 {
+		t.Errorf("one person took %+v requests", one.Requests)
+	}
+	n.sync(engine.StatusOK, "updated 1")
+
+	// Edits in WordPress flow back.
+	id := site.Query("SELECT ID FROM "+site.Prefix+"users WHERE user_login = ?", other.Username)[0][0]
+	if status, answer := site.REST("POST", "/wp/v2/users/"+id, map[string]any{"nickname": "Nick", "meta": map[string]any{"department": "Night desk"}}); status != 200 {
+		t.Fatalf("edit in WordPress: %d %s", status, answer)
+	}
+	n.sync(engine.StatusOK, "back 1")
+	back := realm.User(other.Username)
+	if !slices.Equal(back.Attributes["nickname"], []string{"Nick"}) || !slices.Equal(back.Attributes["department"], []string{"Night desk"}) || back.Email != other.Email || back.FirstName != "Demanded" {
+		t.Errorf("Keycloak has %+v", back)
+	}
+	n.sync(engine.StatusNothing, "")
+
+	after := site.Query("SELECT user_login, user_email, user_pass, display_name FROM " + site.Prefix + "users WHERE ID IN (1, " + fmt.Sprint(handMade.ID) + ") ORDER BY ID")
+	if fmt.Sprint(before) != fmt.Sprint(after) {
+		t.Errorf("the administrator or the hand-made account was touched:\n%v\n%v", before, after)
+	}
+}
+
+func (n *night) edit(id string, change func(map[string]any)) {
+	n.t.Helper()
+	var user map[string]any
+	n.realm.Call("GET", "/users/"+id, nil, &user)
+	change(user)
+	n.realm.Call("PUT", "/users/"+id, user, nil)
+}
+
+func (n *night) roles(username string) string {
+	n.t.Helper()
+	rows := n.site.Query("SELECT m.meta_value FROM "+n.site.Prefix+"usermeta m JOIN "+n.site.Prefix+"users u ON u.ID = m.user_id WHERE u.user_login = ? AND m.meta_key = ?",
+		username, n.site.Prefix+"capabilities")
+	if len(rows) != 1 {
+		n.t.Fatalf("%d capability rows of %s", len(rows), username)
+	}
+	return rows[0][0]
+}
