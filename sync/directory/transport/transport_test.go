@@ -173,6 +173,7 @@ func TestWhatBecomesOfAnAnswer(t *testing.T) {
 		{name: "a 429 without a time waits", method: "GET", answers: []http.HandlerFunc{status(429), status(429), status(200)}, requests: 3, status: 200, kind: handedOver, slept: 3 * time.Second},
 		{name: "a date gone by waits all the same", method: "GET", answers: []http.HandlerFunc{status(429, "Retry-After", "Sun, 22 Nov 2026 02:00:00 GMT"), status(200)}, requests: 2, status: 200, kind: handedOver, slept: time.Second},
 		{name: "throttling does not count as a try", method: "GET", answers: append(repeat(status(429, "Retry-After", "1"), 20), status(200)), requests: 21, status: 200, kind: handedOver, slept: 20 * time.Second},
+		{name: "nor against the tries of another trouble", method: "GET", answers: append(repeat(status(429, "Retry-After", "1"), 10), status(502), status(200)), requests: 12, status: 200, kind: handedOver, slept: 10500 * time.Millisecond},
 		{name: "throttling is bounded by patience", method: "POST", answers: []http.HandlerFunc{status(429, "Retry-After", "100")}, requests: 4, kind: directory.Throttled, slept: 300 * time.Second},
 		{name: "throttling without a time is bounded too", method: "GET", answers: []http.HandlerFunc{status(429)}, requests: 10, kind: directory.Throttled, slept: 243 * time.Second},
 		{name: "a read is repeated when the line was cut", method: "GET", answers: []http.HandlerFunc{hangUp, status(200)}, requests: 2, status: 200, kind: handedOver, slept: 500 * time.Millisecond},
