@@ -5,13 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/viper"
 
 	"github.com/rollcall-sync/rollcall/config"
@@ -33,6 +36,7 @@ type app struct {
 	code int
 
 	configPaths []string
+	statePath   string
 	json        bool
 	noColor     bool
 	traceFile   string
@@ -45,8 +49,8 @@ type app struct {
 	opened  map[string]directory.Directory
 	trace   *os.File
 	traceMu sync.Mutex
-	// progressMu keeps the lines of both sides apart.
-	progressMu sync.Mutex
+	// temporary is a folder to remove at the end.
+	temporary string
 	// now and sleep are the clock; nil means the real one.
 	now   func() time.Time
 	sleep func(context.Context, time.Duration) error
@@ -90,13 +94,32 @@ func (a *app) open(ctx context.Context, readOnly bool) error {
 	if err := a.load(false); err != nil {
 		return err
 	}
-	db, err := state.Open(ctx, a.config.State, state.Options{ReadOnly: readOnly, Now: a.now})
+	return a.openState(ctx, a.config.State, readOnly)
+}
+
+// openState opens the state file, and the engine on it.
+func (a *app) openState(ctx context.Context, path string, readOnly bool) error {
+	db, err := state.Open(ctx, path, state.Options{ReadOnly: readOnly, Now: a.now})
 	if err != nil {
 		return err
 	}
 	a.db = db
-	a.engine = engine.New(engine.Options{State: db, Snapshots: a.config.State + "-snapshots", Log: a.log, Version: version, Now: a.now, Sleep: a.sleep})
+	a.engine = engine.New(engine.Options{State: db, Snapshots: path + "-snapshots", Log: a.log, Version: version, Now: a.now, Sleep: a.sleep})
 	return nil
+}
+
+// openForReading opens the state beside a run that may be under way. Before the first run there is none: then an empty one
+// in a temporary folder stands in for it, and the user's folder stays as it is.
+func (a *app) openForReading(ctx context.Context) error {
+	path := a.config.State
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		return a.openState(ctx, path, true)
+	}
+	var err error
+	if a.temporary, err = os.MkdirTemp("", "rollcall-"); err != nil {
+		return err
+	}
+	return a.openState(ctx, filepath.Join(a.temporary, "state.db"), false)
 }
 
 // directory opens one configured directory, once.
@@ -140,7 +163,10 @@ func (a *app) openTrace() (err error) {
 		return nil
 	}
 	a.trace, err = os.OpenFile(a.traceFile, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
-	return err
+	if err != nil {
+		return fmt.Errorf("the trace cannot be written: %w", err)
+	}
+	return nil
 }
 
 func (a *app) traceLine(line string) {
@@ -182,7 +208,7 @@ func (a *app) job(sync rules.Sync, trigger string) (engine.Job, error) {
 	if err != nil {
 		return engine.Job{}, err
 	}
-	job := engine.Job{Sync: sync, Source: source, Target: target, Trigger: trigger, ApproveCommand: a.approveCommand(sync.Name)}
+	job := engine.Job{Sync: sync, Source: source, Target: target, Trigger: trigger, ApproveCommand: a.approveCommand(sync.Name, extent{})}
 	before := true
 	for _, other := range a.config.Syncs {
 		switch {
@@ -198,11 +224,49 @@ func (a *app) job(sync rules.Sync, trigger string) (engine.Job, error) {
 	return job, nil
 }
 
-// approveCommand is the exact command that approves a plan of this configuration, without the token.
-func (a *app) approveCommand(sync string) string {
-	parts := []string{"rollcall", "sync", sync}
+// extent says how much of a sync is looked at; the same flags mean the same in plan, sync and import.
+type extent struct {
+	account   string
+	trustSize []string
+}
+
+func (e *extent) flags(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&e.account, "account", "", "one person: id, username or e-mail")
+	cmd.Flags().StringArrayVar(&e.trustSize, "trust-size", nil, "take the size of this directory's listing as true for this run, also when it is empty (repeatable)")
+}
+
+// jobOf is job for a part of a sync.
+func (a *app) jobOf(sync rules.Sync, trigger string, e extent) (engine.Job, error) {
+	job, err := a.job(sync, trigger)
+	job.Account, job.TrustSize, job.ApproveCommand = e.account, e.trustSize, a.approveCommand(sync.Name, e)
+	return job, err
+}
+
+// checkTrust refuses --trust-size for a directory that no chosen sync uses, where it would do nothing.
+func checkTrust(e extent, syncs []rules.Sync) error {
+	for _, name := range e.trustSize {
+		if !slices.ContainsFunc(syncs, func(s rules.Sync) bool { return s.Source == name || s.Target == name }) {
+			return usageError{fmt.Errorf("--trust-size %s: no sync of this run reads a directory of that name", name)}
+		}
+	}
+	return nil
+}
+
+// approveCommand is the exact command that approves a plan of this configuration, state and extent, without the token.
+func (a *app) approveCommand(sync string, e extent) string {
+	parts := []string{"rollcall", "sync", shellQuote(sync)}
+	add := func(flag, value string) { parts = append(parts, flag, shellQuote(value)) }
 	for _, path := range a.configPaths {
-		parts = append(parts, "--config", shellQuote(path))
+		add("--config", path)
+	}
+	if a.statePath != "" {
+		add("--state", a.statePath)
+	}
+	if e.account != "" {
+		add("--account", e.account)
+	}
+	for _, name := range e.trustSize {
+		add("--trust-size", name)
 	}
 	return strings.Join(append(parts, "--approve"), " ")
 }
@@ -216,6 +280,14 @@ func shellQuote(s string) string {
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
+// clock is the time.
+func (a *app) clock() time.Time {
+	if a.now == nil {
+		return time.Now()
+	}
+	return a.now()
+}
+
 // close closes what was opened.
 func (a *app) close() error {
 	var faults []error
@@ -227,6 +299,9 @@ func (a *app) close() error {
 	}
 	if a.trace != nil {
 		faults = append(faults, a.trace.Close())
+	}
+	if a.temporary != "" {
+		faults = append(faults, os.RemoveAll(a.temporary))
 	}
 	return errors.Join(faults...)
 }

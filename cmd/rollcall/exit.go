@@ -3,6 +3,11 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
 
 	"github.com/rollcall-sync/rollcall/config"
 	"github.com/rollcall-sync/rollcall/sync/directory"
@@ -10,24 +15,68 @@ import (
 	"github.com/rollcall-sync/rollcall/sync/state"
 )
 
-// The exit codes. They are stable; README.md has the same table.
+// The exit codes. They are stable; `rollcall help exit-codes` and README.md have the same table.
 const (
-	exitOK            = 0  // done, or nothing to do
-	exitFailed        = 1  // failed for a reason that has no code of its own
-	exitConfiguration = 2  // configuration or command line; `plan --detailed-exitcode`: there are changes
-	exitPartial       = 3  // some accounts failed, the others are done
-	exitRefused       = 4  // the guard refused the plan; nothing was written
-	exitWithheld      = 5  // a listing was not proven complete; nobody lost access
-	exitInterrupted   = 6  // ended from outside between two operations
-	exitBusy          = 7  // the sync is running elsewhere
-	exitAuth          = 8  // a directory refused the credentials or a right
-	exitUnreachable   = 9  // a directory does not answer, or broke off
-	exitState         = 10 // the state file cannot be used
-	exitNotFound      = 11 // nobody, or more than one, answers to the name
+	exitOK            = 0
+	exitFailed        = 1
+	exitConfiguration = 2
+	exitPartial       = 3
+	exitRefused       = 4
+	exitWithheld      = 5
+	exitInterrupted   = 6
+	exitBusy          = 7
+	exitAuth          = 8
+	exitUnreachable   = 9
+	exitState         = 10
+	exitNotFound      = 11
 )
+
+// exitCodes says what each code means, from best to worst: of several syncs the worst is told.
+var exitCodes = []struct {
+	code    int
+	meaning string
+}{
+	{exitOK, "done, or nothing to do"},
+	{exitPartial, "some accounts failed, the others are done"},
+	{exitWithheld, "a listing was not proven complete; nobody lost access"},
+	{exitRefused, "the guard refused the plan; nothing was written"},
+	{exitInterrupted, "ended from outside between two operations; run again to go on"},
+	{exitBusy, "the sync is running elsewhere"},
+	{exitNotFound, "no account, run or approval has that name, or more than one has"},
+	{exitUnreachable, "a directory does not answer, or broke off"},
+	{exitAuth, "a directory refused the credentials or a right"},
+	{exitState, "the state file cannot be used"},
+	{exitConfiguration, "the configuration or the command line is wrong; with plan --detailed-exitcode: there are changes"},
+	{exitFailed, "failed for a reason that has no code of its own"},
+}
+
+// newExitCodesTopic is a page of `rollcall help`.
+func newExitCodesTopic() *cobra.Command {
+	var text strings.Builder
+	text.WriteString("Exit codes\n\n")
+	for code := range len(exitCodes) {
+		for _, e := range exitCodes {
+			if e.code == code {
+				fmt.Fprintf(&text, "%3d  %s\n", e.code, e.meaning)
+			}
+		}
+	}
+	text.WriteString("\nOf several syncs the worst is told; best to worst: ")
+	for i, e := range exitCodes {
+		if i > 0 {
+			text.WriteString(", ")
+		}
+		fmt.Fprint(&text, e.code)
+	}
+	text.WriteString(".\nA second interruption ends the process at once, with the code of the signal (130 or 143 in a shell).")
+	return &cobra.Command{Use: "exit-codes", Short: "What the exit codes mean", Long: text.String()}
+}
 
 // usageError is a mistake on the command line.
 type usageError struct{ error }
+
+// Unwrap makes the cause findable.
+func (e usageError) Unwrap() error { return e.error }
 
 // codeOf returns the exit code of an error.
 func codeOf(err error) int {
@@ -43,28 +92,23 @@ func codeOf(err error) int {
 		return exitInterrupted
 	case errors.Is(err, state.ErrBusy):
 		return exitBusy
-	case errors.Is(err, engine.ErrNobody), errors.Is(err, engine.ErrAmbiguous), errors.Is(err, engine.ErrApproval):
+	case isAny(err, engine.ErrNobody, engine.ErrAmbiguous, engine.ErrApproval, state.ErrNotFound, state.ErrAmbiguous):
 		return exitNotFound
-	case isStateError(err):
+	case isAny(err, state.ErrNotState, state.ErrNewer, state.ErrOlder, state.ErrLocked, state.ErrDiskFull, state.ErrReadOnly, state.ErrDamaged, state.ErrLost):
 		return exitState
-	case errors.As(err, &typed) && typed.Kind == directory.Auth:
+	case !errors.As(err, &typed):
+		return exitFailed
+	case typed.Kind == directory.Auth:
 		return exitAuth
-	case errors.As(err, &typed) && (typed.Kind == directory.Retryable || typed.Kind == directory.Throttled):
+	case typed.Kind == directory.Retryable, typed.Kind == directory.Throttled:
 		return exitUnreachable
 	default:
 		return exitFailed
 	}
 }
 
-func isStateError(err error) bool {
-	for _, kind := range []error{
-		state.ErrNotState, state.ErrNewer, state.ErrOlder, state.ErrLocked, state.ErrDiskFull, state.ErrReadOnly, state.ErrDamaged, state.ErrLost,
-	} {
-		if errors.Is(err, kind) {
-			return true
-		}
-	}
-	return false
+func isAny(err error, kinds ...error) bool {
+	return slices.ContainsFunc(kinds, func(kind error) bool { return errors.Is(err, kind) })
 }
 
 // codeOfStatus returns the exit code of a run.
@@ -85,18 +129,16 @@ func codeOfStatus(status engine.Status) int {
 	}
 }
 
-// badness orders exit codes, so that of several syncs the worst is told.
-func badness(code int) int {
-	order := []int{exitOK, exitPartial, exitWithheld, exitRefused, exitInterrupted, exitBusy, exitNotFound, exitUnreachable, exitAuth, exitState, exitConfiguration, exitFailed}
-	for i, c := range order {
-		if c == code {
-			return i
-		}
-	}
-	return len(order)
-}
-
+// worse returns the worse of two codes.
 func worse(a, b int) int {
+	badness := func(code int) int {
+		for i, e := range exitCodes {
+			if e.code == code {
+				return i
+			}
+		}
+		return len(exitCodes)
+	}
 	if badness(b) > badness(a) {
 		return b
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -19,45 +20,72 @@ func newExplainCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "explain [SYNC] WHO",
 		Short: "One person: the record as received, each rule, and what would happen and why; nothing is written",
-		Long:  "WHO is an id, a username or an e-mail. Without SYNC, all syncs are asked. With --offline it works from the last listings.",
-		Args:  arguments(cobra.RangeArgs(1, 2)),
+		Long: "WHO is an id, a username or an e-mail. Without SYNC, all syncs are asked. With --offline it works from the last listings\n" +
+			"and contacts nobody. It can be asked while a run is under way, and before the first one.",
+		Args: arguments(cobra.RangeArgs(1, 2)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runExplain(cmd.Context(), a, args[:len(args)-1], args[len(args)-1], offline)
 		},
+		ValidArgsFunction: a.completeFirst,
 	}
 	cmd.Flags().BoolVar(&offline, "offline", false, "use the last listings; contact nobody")
 	return cmd
 }
 
 func runExplain(ctx context.Context, a *app, names []string, who string, offline bool) error {
-	if err := a.open(ctx, true); err != nil {
+	if err := a.load(offline); err != nil {
 		return err
 	}
 	syncs, err := a.syncs(names)
 	if err != nil {
 		return err
 	}
-	for i, sync := range syncs {
+	if err := a.openForReading(ctx); err != nil {
+		return err
+	}
+	if offline && a.temporary != "" {
+		return usageError{errors.New("there has been no run yet that could have kept a listing; explain without --offline looks the person up")}
+	}
+	var found int
+	var nobody []error
+	for _, sync := range syncs {
 		job, err := a.job(sync, "explain")
-		if err != nil {
-			return err
+		var x *engine.Explanation
+		if err == nil {
+			x, err = a.engine.Explain(ctx, job, who, offline)
 		}
-		x, err := a.engine.Explain(ctx, job, who, offline)
-		if err != nil {
-			return fmt.Errorf("sync %s: %w", sync.Name, err)
-		}
-		if a.json {
-			err = a.printJSON(x)
-		} else {
-			if i > 0 {
-				fmt.Fprintln(a.out)
+		switch {
+		case errors.Is(err, engine.ErrNobody): // a person need not be in every sync
+			nobody = append(nobody, fmt.Errorf("sync %s: %w", sync.Name, err))
+		case err != nil:
+			a.failed(sync.Name, err)
+		default:
+			if err := a.printExplanation(x, found == 0); err != nil {
+				return err
 			}
-			writeExplanation(a.out, x)
+			found++
 		}
-		if err != nil {
-			return err
+		if ctx.Err() != nil {
+			return nil
 		}
 	}
+	if found > 0 {
+		for _, err := range nobody {
+			fmt.Fprintln(a.err, err)
+		}
+		return nil
+	}
+	return errors.Join(nobody...)
+}
+
+func (a *app) printExplanation(x *engine.Explanation, first bool) error {
+	if a.json {
+		return a.printJSON(x)
+	}
+	if !first {
+		fmt.Fprintln(a.out)
+	}
+	writeExplanation(a.out, x)
 	return nil
 }
 
@@ -97,7 +125,8 @@ func writeExplanation(out io.Writer, x *engine.Explanation) {
 	if len(x.History) > 0 {
 		fmt.Fprintln(out, "\nHISTORY")
 		for _, line := range x.History {
-			fmt.Fprintf(out, "  %s  run %s  %s %s: %s %s\n", line.At.Local().Format(time.DateTime), line.Run, line.Side, line.Action, line.Result, plan.Clean(line.Message))
+			fmt.Fprintf(out, "  %s  run %s  %s %s: %s\n", line.At.Local().Format(time.DateTime), line.Run, line.Side, line.Action,
+				strings.TrimSpace(line.Result+" "+plan.Clean(line.Message)))
 		}
 	}
 }
@@ -125,9 +154,12 @@ func writeRules(out io.Writer, x *mapping.Explanation) {
 	if scope == "" {
 		scope = "everybody"
 	}
-	fmt.Fprintf(out, "\nSCOPE  %s: %s %s\n", scope, x.Scope, plan.Clean(x.Reason))
+	fmt.Fprintf(out, "\nSCOPE  %s: %s%s\n", scope, x.Scope, because(x.Reason))
 	for _, test := range x.Tests {
-		fmt.Fprintf(out, "  %-7s %s%s\n", test.Result, test.Expression, inputs(test.Inputs))
+		fmt.Fprintf(out, "  %-7s %s%s%s\n", test.Result, test.Expression, inputs(test.Inputs), because(test.Reason))
+	}
+	if x.ProtectedBy != "" {
+		fmt.Fprintf(out, "\nPROTECTED  by %s: never written\n", x.ProtectedBy)
 	}
 	if len(x.Attributes) > 0 {
 		fmt.Fprintln(out, "\nATTRIBUTES")
@@ -140,14 +172,26 @@ func writeRules(out io.Writer, x *mapping.Explanation) {
 		case !v.Present:
 			value = "absent, left alone"
 		}
-		fmt.Fprintf(out, "  %s = %s   from %s%s\n", v.Target, value, v.Expression, inputs(v.Inputs))
+		fmt.Fprintf(out, "  %s = %s   from %s%s%s\n", v.Target, value, v.Expression, inputs(v.Inputs), because(v.Problem))
 	}
-	if len(x.Groups) > 0 {
+	switch {
+	case len(x.Groups) == 0:
+	case x.GroupsKnown:
 		fmt.Fprintln(out, "\nGROUPS")
+	default:
+		fmt.Fprintln(out, "\nGROUPS  those of the source are not known")
 	}
 	for _, g := range x.Groups {
-		fmt.Fprintf(out, "  %-7s %s   %s\n", g.Result, g.Target, g.Rule)
+		fmt.Fprintf(out, "  %-7s %s   %s%s%s\n", g.Result, plan.Clean(g.Target), g.Rule, inputs(g.Inputs), because(g.Reason))
 	}
+}
+
+// because appends a reason where there is one.
+func because(reason string) string {
+	if reason == "" {
+		return ""
+	}
+	return ": " + plan.Clean(reason)
 }
 
 func inputs(list []mapping.Input) string {

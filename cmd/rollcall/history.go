@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"text/tabwriter"
 	"time"
@@ -34,12 +33,15 @@ func newHistoryCommand(a *app) *cobra.Command {
 	cmd.Flags().StringVar(&o.account, "account", "", "one person: id, username or e-mail as they were at that time")
 	cmd.Flags().StringVar(&o.sync, "sync", "", "one sync")
 	cmd.Flags().StringVar(&o.since, "since", "", "a date (2026-03-01) or a duration (48h)")
-	cmd.Flags().IntVar(&o.limit, "limit", 30, "most runs to list, 0 for all")
+	cmd.Flags().IntVar(&o.limit, "limit", 30, "runs to list, the newest, 0 for all")
 	return cmd
 }
 
 func runHistory(ctx context.Context, a *app, o historyOptions, args []string) error {
-	if err := a.open(ctx, true); err != nil {
+	if err := a.load(true); err != nil { // nobody is contacted, so no secret is needed
+		return err
+	}
+	if err := a.openState(ctx, a.config.State, true); err != nil {
 		return err
 	}
 	since, err := o.start(a.clock())
@@ -70,19 +72,45 @@ func (o historyOptions) start(now time.Time) (time.Time, error) {
 	return day, nil
 }
 
+// statusUnfinished is the status of a run without an end; it is in no report.
+const statusUnfinished = "unfinished"
+
+// unfinished is what is printed in place of the report that such a run does not have yet.
+type unfinished struct {
+	Run     string    `json:"run"`
+	Sync    string    `json:"sync"`
+	Status  string    `json:"status"`
+	Reasons []string  `json:"reasons"`
+	Started time.Time `json:"started"`
+	Trigger string    `json:"trigger"`
+}
+
+// cutOff says why a run has no report.
+const cutOff = "running, or cut off; the next run settles what it left"
+
+// reportOf returns what --json prints of a run: the report as it was stored.
+func reportOf(run state.Run) any {
+	if len(run.Report) > 0 {
+		return run.Report
+	}
+	return unfinished{run.ID, run.Sync, statusUnfinished, []string{cutOff}, run.StartedAt, run.Trigger}
+}
+
 func (a *app) listRuns(ctx context.Context, o historyOptions, since time.Time) error {
 	runs, err := a.db.Runs(ctx, state.RunFilter{Sync: o.sync, Since: since, Limit: o.limit})
 	if err != nil {
 		return err
 	}
 	if a.json {
-		reports := make([]json.RawMessage, 0, len(runs))
+		reports := make([]any, 0, len(runs))
 		for _, run := range runs {
-			if len(run.Report) > 0 {
-				reports = append(reports, run.Report)
-			}
+			reports = append(reports, reportOf(run))
 		}
 		return a.printJSON(reports)
+	}
+	if len(runs) == 0 {
+		_, err := fmt.Fprintln(a.out, "no runs")
+		return err
 	}
 	table := tabwriter.NewWriter(a.out, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(table, "RUN\tSYNC\tSTARTED\tSTATUS\tWHAT")
@@ -90,10 +118,13 @@ func (a *app) listRuns(ctx context.Context, o historyOptions, since time.Time) e
 		what, status := "", run.Status
 		var report engine.Report
 		switch {
-		case len(run.Report) > 0 && json.Unmarshal(run.Report, &report) == nil:
+		case len(run.Report) == 0:
+			status, what = statusUnfinished, cutOff
+		case json.Unmarshal(run.Report, &report) == nil:
 			what = report.Counts.Sentence()
-		case status == "":
-			status, what = "unfinished", "running, or cut off; the next run settles what it left"
+			if report.Account != "" {
+				what = "only " + plan.Clean(report.Account) + ": " + what
+			}
 		}
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", run.ID, run.Sync, run.StartedAt.Local().Format(time.DateTime), status, what)
 	}
@@ -105,35 +136,61 @@ func (a *app) historyOfRun(ctx context.Context, id, account string) error {
 	if err != nil {
 		return err
 	}
+	filter := state.EntryFilter{Run: run.ID, Account: account}
 	if a.json {
-		if len(run.Report) == 0 {
-			return fmt.Errorf("run %s has no report: it is running, or was cut off", run.ID)
+		if account != "" {
+			return a.printEntries(ctx, filter)
 		}
-		return a.printJSON(run.Report)
+		return a.printJSON(reportOf(run))
 	}
 	if len(run.Report) > 0 {
 		var report engine.Report
 		if err := json.Unmarshal(run.Report, &report); err != nil {
 			return fmt.Errorf("the report of run %s cannot be read: %w", run.ID, err)
 		}
-		a.writeReport(&report)
+		a.writeReport(&report, 0)
 	} else {
-		fmt.Fprintf(a.out, "%s: run %s of %s has no end: it is running, or was cut off\n", run.Sync, run.ID, run.StartedAt.Local().Format(time.DateTime))
+		fmt.Fprintf(a.out, "%s: run %s of %s: %s\n", run.Sync, run.ID, run.StartedAt.Local().Format(time.DateTime), cutOff)
 	}
-	return a.writeEntries(ctx, state.EntryFilter{Run: run.ID, Account: account}, false)
+	fmt.Fprintln(a.out, "operations:")
+	return a.writeEntries(ctx, filter, false)
 }
 
 func (a *app) historyOfAccount(ctx context.Context, o historyOptions, since time.Time) error {
 	filter := state.EntryFilter{Sync: o.sync, Account: o.account, Since: since}
 	if a.json {
-		entries := []state.Entry{}
-		err := a.db.Entries(ctx, filter, func(e state.Entry) error {
-			entries = append(entries, e)
-			return nil
-		})
-		return errors.Join(err, a.printJSON(entries))
+		return a.printEntries(ctx, filter)
 	}
 	return a.writeEntries(ctx, filter, true)
+}
+
+// entryView is one operation as `history --account WHO --json` prints it.
+type entryView struct {
+	Run       string          `json:"run"`
+	Sync      string          `json:"sync"`
+	Side      string          `json:"side"`
+	Action    string          `json:"action"`
+	Account   string          `json:"account"`
+	SourceID  string          `json:"source_id,omitempty"`
+	TargetID  string          `json:"target_id,omitempty"`
+	At        time.Time       `json:"at"`
+	Result    string          `json:"result"`
+	Message   string          `json:"message,omitempty"`
+	Operation json.RawMessage `json:"operation"`
+}
+
+func (a *app) printEntries(ctx context.Context, filter state.EntryFilter) error {
+	entries := []entryView{}
+	err := a.db.Entries(ctx, filter, func(e state.Entry) error {
+		entries = append(entries, entryView{
+			e.Run, e.Sync, e.Side, e.Action, e.Account, e.SourceID, e.TargetID, e.IntentAt, string(e.Result), e.Message, e.Operation,
+		})
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return a.printJSON(entries)
 }
 
 func (a *app) writeEntries(ctx context.Context, filter state.EntryFilter, withRun bool) error {
@@ -167,11 +224,4 @@ func (a *app) writeEntries(ctx context.Context, filter state.EntryFilter, withRu
 		fmt.Fprintln(a.out, "  nothing was written")
 	}
 	return err
-}
-
-func (a *app) clock() time.Time {
-	if a.now == nil {
-		return time.Now()
-	}
-	return a.now()
 }

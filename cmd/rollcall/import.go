@@ -5,15 +5,19 @@ import (
 	"encoding/csv"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/rollcall-sync/rollcall/sync/apply"
 	"github.com/rollcall-sync/rollcall/sync/engine"
 )
 
 func newImportCommand(a *app) *cobra.Command {
-	var o syncOptions
+	o := syncOptions{lines: true}
 	var failures string
 	cmd := &cobra.Command{
 		Use:   "import SYNC",
@@ -24,9 +28,10 @@ func newImportCommand(a *app) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runImport(cmd.Context(), a, o, args[0], failures)
 		},
+		ValidArgsFunction: a.completeFirst,
 	}
 	o.flags(cmd)
-	cmd.Flags().StringVar(&failures, "failures", "", "CSV file for what failed; default beside the state file")
+	cmd.Flags().StringVar(&failures, "failures", "", "CSV file for what failed; without it STATE-SYNC-failures.csv beside the state file")
 	return cmd
 }
 
@@ -38,42 +43,72 @@ func runImport(ctx context.Context, a *app, o syncOptions, name, path string) er
 	if err != nil {
 		return err
 	}
-	report, err := a.syncOne(ctx, syncs[0], o, "import")
-	if report == nil {
+	if err := checkTrust(o.extent, syncs); err != nil {
 		return err
+	}
+	report := a.syncOne(ctx, syncs[0], o, "import")
+	if report == nil {
+		return nil
 	}
 	if path == "" {
 		path = fmt.Sprintf("%s-%s-failures.csv", a.config.State, name)
 	}
-	if writing := a.writeFailures(path, report); err == nil {
-		err = writing
+	switch report.Status {
+	case engine.StatusInterrupted:
+		fmt.Fprintln(a.err, "run the same command again to go on where it stopped")
+	case engine.StatusFailed, engine.StatusRefused: // the failures of an earlier import are as true as before
+		if len(report.Failures) == 0 {
+			return nil
+		}
 	}
-	if report.Status == engine.StatusInterrupted && err == nil {
-		fmt.Fprintln(a.err, "run the same command again to go on")
-	}
-	return err
+	return a.fileFailures(path, report)
 }
 
-// writeFailures writes what failed, for the eyes of this user alone; with no failures, an old file is removed.
-func (a *app) writeFailures(path string, r *engine.Report) error {
+// failureColumns are the header of the file of failures.
+var failureColumns = []string{"account", "id", "operation", "kind", "message"}
+
+// fileFailures writes what failed, for the eyes of this user alone. When nothing did, the file of an earlier import goes.
+func (a *app) fileFailures(path string, r *engine.Report) error {
 	if len(r.Failures) == 0 {
-		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return err
-		}
-		return nil
+		return removeFailures(path)
 	}
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
+	if err := writeFailures(path, r.Failures); err != nil {
 		return fmt.Errorf("the list of failures cannot be written: %w", err)
 	}
-	out := csv.NewWriter(file)
-	rows := [][]string{{"account", "id", "operation", "kind", "message"}}
-	for _, f := range r.Failures {
-		rows = append(rows, []string{f.Account, f.ID, string(f.Operation), f.KindName, f.Message})
+	fmt.Fprintf(a.err, "%d failures are listed in %s\n", len(r.Failures), path)
+	return nil
+}
+
+// removeFailures removes a file of failures, and no other file.
+func removeFailures(path string) error {
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) || (err == nil && !strings.HasPrefix(string(data), strings.Join(failureColumns, ",")+"\n")) {
+		return nil
 	}
-	err = errors.Join(out.WriteAll(rows), file.Close())
-	if err == nil {
-		fmt.Fprintf(a.err, "%d failures are listed in %s\n", len(r.Failures), path)
+	return errors.Join(err, os.Remove(path))
+}
+
+// writeFailures replaces the file as a whole, so that it is never half written and never readable by others.
+func writeFailures(path string, failures []apply.Failure) error {
+	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*") // 0600
+	if err != nil {
+		return err
 	}
-	return err
+	defer os.Remove(file.Name()) //nolint:errcheck // it has been renamed
+	rows := [][]string{failureColumns}
+	for _, f := range failures {
+		rows = append(rows, []string{cell(f.Account), cell(f.ID), cell(string(f.Operation)), cell(f.KindName), cell(f.Message)})
+	}
+	if err := errors.Join(csv.NewWriter(file).WriteAll(rows), file.Close()); err != nil {
+		return err
+	}
+	return os.Rename(file.Name(), path)
+}
+
+// cell keeps a spreadsheet from taking a name for a formula.
+func cell(text string) string {
+	if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) {
+		return "'" + text
+	}
+	return text
 }

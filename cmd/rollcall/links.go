@@ -5,6 +5,9 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+
+	"github.com/rollcall-sync/rollcall/sync/plan"
+	"github.com/rollcall-sync/rollcall/sync/state"
 )
 
 func newLinkCommand(a *app) *cobra.Command {
@@ -17,6 +20,7 @@ func newLinkCommand(a *app) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runLink(cmd.Context(), a, args[0], args[1], args[2])
 		},
+		ValidArgsFunction: a.completeFirst,
 	}
 }
 
@@ -36,23 +40,26 @@ func runLink(ctx context.Context, a *app, name, source, target string) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(a.out, "%s: %s (id %s) in %s and %s (id %s) in %s are one person from now on\n", name,
-		link.SourceLabel, link.SourceID, link.SourceDirectory, link.TargetLabel, link.TargetID, link.TargetDirectory)
-	return err
+	return a.printLink(link, "%s: %s (id %s) in %s and %s (id %s) in %s are one person from now on\n", name,
+		plan.Clean(link.SourceLabel), link.SourceID, link.SourceDirectory, plan.Clean(link.TargetLabel), link.TargetID, link.TargetDirectory)
 }
 
 func newUnlinkCommand(a *app) *cobra.Command {
 	return &cobra.Command{
-		Use:   "unlink SYNC WHO",
-		Short: "Forget the link of one person; the account in the target is unmanaged from then on",
-		Long:  "WHO is an id, a username or an e-mail of either side. No directory is written. The next run looks for a match again.",
-		Args:  arguments(cobra.ExactArgs(2)),
-		RunE:  func(cmd *cobra.Command, args []string) error { return runUnlink(cmd.Context(), a, args[0], args[1]) },
+		Use:               "unlink SYNC WHO",
+		Short:             "Forget the link of one person; the account in the target is unmanaged from then on",
+		Long:              "WHO is an id, a username or an e-mail of either side. No directory is written. The next run looks for a match again.",
+		Args:              arguments(cobra.ExactArgs(2)),
+		RunE:              func(cmd *cobra.Command, args []string) error { return runUnlink(cmd.Context(), a, args[0], args[1]) },
+		ValidArgsFunction: a.completeFirst,
 	}
 }
 
 func runUnlink(ctx context.Context, a *app, name, who string) error {
-	if err := a.open(ctx, false); err != nil {
+	if err := a.load(true); err != nil { // nobody is contacted, so no secret is needed
+		return err
+	}
+	if err := a.openState(ctx, a.config.State, false); err != nil {
 		return err
 	}
 	if _, err := a.syncs([]string{name}); err != nil {
@@ -62,7 +69,32 @@ func runUnlink(ctx context.Context, a *app, name, who string) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(a.out, "%s: %s (id %s) and %s (id %s) are no longer linked; %s in %s stays as it is\n", name,
-		link.SourceLabel, link.SourceID, link.TargetLabel, link.TargetID, link.TargetLabel, link.TargetDirectory)
+	label := plan.Clean(link.TargetLabel)
+	return a.printLink(link, "%s: %s (id %s) and %s (id %s) are no longer linked; %s in %s stays as it is\n", name,
+		plan.Clean(link.SourceLabel), link.SourceID, label, link.TargetID, label, link.TargetDirectory)
+}
+
+// linkView is what `link --json` and `unlink --json` print: the link that was made or forgotten.
+type linkView struct {
+	Sync   string     `json:"sync"`
+	Source accountRef `json:"source"`
+	Target accountRef `json:"target"`
+}
+
+type accountRef struct {
+	Directory string `json:"directory"`
+	ID        string `json:"id"`
+	Account   string `json:"account"`
+}
+
+func (a *app) printLink(link state.Link, format string, args ...any) error {
+	if a.json {
+		return a.printJSON(linkView{
+			Sync:   link.Sync,
+			Source: accountRef{link.SourceDirectory, link.SourceID, link.SourceLabel},
+			Target: accountRef{link.TargetDirectory, link.TargetID, link.TargetLabel},
+		})
+	}
+	_, err := fmt.Fprintf(a.out, format, args...)
 	return err
 }

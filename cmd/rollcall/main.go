@@ -3,6 +3,8 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -14,13 +16,28 @@ var version = "development"
 func main() { os.Exit(realMain()) }
 
 func realMain() int {
-	ctx, stop := interruptible(context.Background())
+	talk := newConsole(os.Stderr)
+	ctx, stop := interruptible(context.Background(), talk)
 	defer stop()
-	return execute(ctx, &app{args: os.Args[1:], in: os.Stdin, out: os.Stdout, err: os.Stderr})
+	return execute(ctx, &app{args: os.Args[1:], in: os.Stdin, out: os.Stdout, err: talk})
 }
 
 // interruptible returns a context that the first interruption ends, so that the operation in hand is finished. The second
 // one ends the process at once, as if nothing had been caught.
-func interruptible(parent context.Context) (context.Context, context.CancelFunc) {
-	return signal.NotifyContext(parent, os.Interrupt, syscall.SIGTERM)
+func interruptible(parent context.Context, talk io.Writer) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(parent)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		select {
+		case <-signals:
+			// From here on the system's own handling is back.
+			signal.Stop(signals)
+			fmt.Fprintln(talk, "rollcall: ending after the operation in hand; a second interruption ends at once")
+			cancel()
+		case <-ctx.Done():
+			signal.Stop(signals)
+		}
+	}()
+	return ctx, cancel
 }

@@ -3,19 +3,18 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 
 	"github.com/spf13/cobra"
 
 	"github.com/rollcall-sync/rollcall/sync/engine"
+	"github.com/rollcall-sync/rollcall/sync/guard"
 	"github.com/rollcall-sync/rollcall/sync/plan"
 )
 
 type planOptions struct {
-	account      string
+	extent
 	detailedExit bool
 	limit        int
-	trustSize    []string
 }
 
 func newPlanCommand(a *app) *cobra.Command {
@@ -24,13 +23,13 @@ func newPlanCommand(a *app) *cobra.Command {
 		Use:   "plan [SYNC…]",
 		Short: "Show what would change and why; nothing is written",
 		Long: "Reads both sides and shows what `rollcall sync` would do, in the order in which it would be done. The same code makes\n" +
-			"the plan of a real run.",
-		RunE: func(cmd *cobra.Command, args []string) error { return runPlan(cmd.Context(), a, o, args) },
+			"the plan of a real run. Of a plan that the guard would refuse, the state keeps the token that approves it.",
+		RunE:              func(cmd *cobra.Command, args []string) error { return runPlan(cmd.Context(), a, o, args) },
+		ValidArgsFunction: a.completeSyncs,
 	}
-	cmd.Flags().StringVar(&o.account, "account", "", "one person: id, username or e-mail")
+	o.flags(cmd)
 	cmd.Flags().BoolVar(&o.detailedExit, "detailed-exitcode", false, "exit with 2 when there are changes")
 	cmd.Flags().IntVar(&o.limit, "limit", 50, "rows to show, 0 for all")
-	cmd.Flags().StringArrayVar(&o.trustSize, "trust-size", nil, "take the size of this directory's listing as true, also when it is empty (repeatable)")
 	return cmd
 }
 
@@ -42,16 +41,22 @@ func runPlan(ctx context.Context, a *app, o planOptions, names []string) error {
 	if err != nil {
 		return err
 	}
+	if err := checkTrust(o.extent, syncs); err != nil {
+		return err
+	}
 	changes := false
 	for _, sync := range syncs {
-		job, err := a.job(sync, "plan")
-		if err != nil {
-			return err
+		job, err := a.jobOf(sync, "plan", o.extent)
+		var prepared *engine.Prepared
+		if err == nil {
+			prepared, err = a.engine.Plan(ctx, job)
 		}
-		job.Account, job.TrustSize = o.account, o.trustSize
-		prepared, err := a.engine.Plan(ctx, job)
 		if err != nil {
-			return fmt.Errorf("sync %s: %w", sync.Name, err)
+			a.failed(sync.Name, err)
+			if ctx.Err() != nil {
+				break
+			}
+			continue
 		}
 		changes = changes || len(prepared.Plan.Operations) > 0
 		if err := a.printPlan(prepared, o.limit); err != nil {
@@ -77,19 +82,32 @@ func planCode(p *engine.Prepared) int {
 	}
 }
 
-func (a *app) printPlan(p *engine.Prepared, limit int) error {
-	if a.json {
-		return a.printJSON(struct {
-			Sync       string           `json:"sync"`
-			Operations []plan.Operation `json:"operations"`
-			Notes      []plan.Note      `json:"notes"`
-			*engine.Prepared
-		}{p.Plan.Sync, p.Plan.Operations, p.Plan.Notes, p})
-	}
-	return writePlan(a.out, p, limit)
+// planView is what `plan --json` prints.
+type planView struct {
+	Sync        string                 `json:"sync"`
+	Operations  []plan.Operation       `json:"operations"`
+	Notes       []plan.Note            `json:"notes"`
+	Verdict     guard.Verdict          `json:"verdict"`
+	Certificate engine.CertificatePair `json:"certificate"`
+	Counts      engine.Counts          `json:"counts"`
+	Requests    engine.RequestPair     `json:"requests"`
+	Notices     map[string]int         `json:"notices,omitempty"`
+	Seconds     float64                `json:"seconds"`
+	Warnings    []string               `json:"warnings,omitempty"`
 }
 
-func writePlan(out io.Writer, p *engine.Prepared, limit int) error {
+func (a *app) printPlan(p *engine.Prepared, limit int) error {
+	if a.json {
+		return a.printJSON(planView{
+			Sync: p.Plan.Sync, Operations: p.Plan.Operations, Notes: p.Plan.Notes, Verdict: p.Verdict, Certificate: p.Certificate,
+			Counts: p.Counts, Requests: p.Requests, Notices: p.Notices, Seconds: p.Seconds, Warnings: p.Warnings,
+		})
+	}
+	return a.writePlan(p, limit)
+}
+
+func (a *app) writePlan(p *engine.Prepared, limit int) error {
+	out := a.out
 	fmt.Fprintf(out, "PLAN of %s: nothing has been written\n\n", p.Plan.Sync)
 	if len(p.Plan.Operations) > 0 {
 		if err := p.Plan.WriteTable(out, limit); err != nil {
@@ -97,18 +115,29 @@ func writePlan(out io.Writer, p *engine.Prepared, limit int) error {
 		}
 		fmt.Fprintln(out)
 	}
-	writeNotes(out, p.Plan.Notes, limit)
+	a.writeNotes(p.Plan.Notes, limit)
 	fmt.Fprintln(out, p.Summary())
+	for _, warning := range p.Warnings {
+		fmt.Fprintf(out, "%s: %s\n", a.colour("warning"), plan.Clean(warning))
+	}
 	for _, c := range []struct {
-		side        string
-		certificate string
-	}{{"source", p.Certificate.Source.Failed()}, {"target", p.Certificate.Target.Failed()}} {
-		if c.certificate != "" {
-			fmt.Fprintf(out, "WITHHELD: the listing of the %s is not proven complete, so nobody would lose access: %s\n", c.side, c.certificate)
+		side     string
+		failed   string
+		remedies []string
+	}{
+		{"source", p.Certificate.Source.Failed(), p.Certificate.Source.Remedies()},
+		{"target", p.Certificate.Target.Failed(), p.Certificate.Target.Remedies()},
+	} {
+		if c.failed == "" {
+			continue
+		}
+		fmt.Fprintf(out, "%s: the listing of the %s is not proven complete, so nobody would lose access: %s\n", a.colour("WITHHELD"), c.side, plan.Clean(c.failed))
+		for _, remedy := range c.remedies {
+			fmt.Fprintf(out, "  %s\n", plan.Clean(remedy))
 		}
 	}
 	for _, reason := range p.Verdict.Reasons {
-		fmt.Fprintf(out, "REFUSED (%s): %s\n", reason.Rule, reason.Message)
+		fmt.Fprintf(out, "%s (%s): %s\n", a.colour("REFUSED"), reason.Rule, plan.Clean(reason.Message))
 	}
 	if p.Verdict.Command != "" {
 		fmt.Fprintf(out, "To approve exactly this plan: %s\n", p.Verdict.Command)
@@ -116,15 +145,15 @@ func writePlan(out io.Writer, p *engine.Prepared, limit int) error {
 	return nil
 }
 
-func writeNotes(out io.Writer, notes []plan.Note, limit int) {
+func (a *app) writeNotes(notes []plan.Note, limit int) {
 	for i, note := range notes {
 		if limit > 0 && i == limit {
-			fmt.Fprintf(out, "… and %d more notes\n", len(notes)-limit)
+			fmt.Fprintf(a.out, "… and %d more notes; --limit 0 shows all\n", len(notes)-limit)
 			break
 		}
-		fmt.Fprintf(out, "%s: %s: %s\n", note.Kind, plan.Clean(note.Account), plan.Clean(note.Message))
+		fmt.Fprintf(a.out, "%s: %s: %s\n", note.Kind, plan.Clean(note.Account), plan.Clean(note.Message))
 	}
 	if len(notes) > 0 {
-		fmt.Fprintln(out)
+		fmt.Fprintln(a.out)
 	}
 }

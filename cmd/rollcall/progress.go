@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/vbauerster/mpb/v8"
@@ -10,43 +11,54 @@ import (
 	"github.com/rollcall-sync/rollcall/sync/engine"
 )
 
-// progress shows how a run goes on, on the error stream: bars on a terminal, else a line every few seconds.
+// progress shows how a run goes on, on the error stream: bars on a terminal; else, where lines are wanted, a line every few
+// seconds.
 type progress struct {
 	app  *app
+	talk *console
+
+	// mu keeps both sides apart, which are read at the same time.
+	mu   sync.Mutex
 	bars *mpb.Progress
 	bar  map[engine.Stage]*mpb.Bar
-	// stage, last and began belong to the lines.
-	stage engine.Stage
-	began time.Time
-	last  time.Time
+
+	lines  bool
+	stages map[engine.Stage]*stage
 }
+
+// stage is what the lines of one stage remember.
+type stage struct{ began, last time.Time }
 
 // lineEvery is how often a stage says in a log how far it has come.
 const lineEvery = 5 * time.Second
 
-func (a *app) newProgress() *progress {
-	p := &progress{app: a, bar: make(map[engine.Stage]*mpb.Bar)}
+// newProgress returns a progress that the caller must end.
+func (a *app) newProgress(lines bool) *progress {
+	p := &progress{app: a, talk: newConsole(a.err), lines: lines, bar: make(map[engine.Stage]*mpb.Bar), stages: make(map[engine.Stage]*stage)}
 	if isTerminal(a.err) {
-		p.bars = mpb.New(mpb.WithOutput(a.err), mpb.WithWidth(40), mpb.WithRefreshRate(150*time.Millisecond))
+		p.bars = mpb.New(mpb.WithOutput(p.talk.out), mpb.WithWidth(40), mpb.WithRefreshRate(150*time.Millisecond))
+		p.talk.above(p.bars)
 	}
 	return p
 }
 
-// show takes one step; it is never called twice at the same time per stage, and reads of both sides come side by side.
+// show takes one step.
 func (p *progress) show(step engine.Progress) {
-	p.app.progressMu.Lock()
-	defer p.app.progressMu.Unlock()
-	if p.bars != nil {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case step.Total == 0:
+	case p.bars != nil:
 		p.showBar(step)
-		return
+	case p.lines:
+		p.showLine(step)
 	}
-	p.showLine(step)
 }
 
 func (p *progress) showBar(step engine.Progress) {
 	bar := p.bar[step.Stage]
 	if bar == nil {
-		bar = p.bars.AddBar(int64(max(step.Total, 0)),
+		bar = p.bars.AddBar(0,
 			mpb.PrependDecorators(decor.Name(string(step.Stage), decor.WC{W: 16, C: decor.DindentRight}), decor.CountersNoUnit("%d / %d", decor.WCSyncSpace)),
 			mpb.AppendDecorators(decor.AverageSpeed(0, "%.0f/s", decor.WCSyncSpace), decor.Name(" "), decor.AverageETA(decor.ET_STYLE_GO)))
 		p.bar[step.Stage] = bar
@@ -59,15 +71,16 @@ func (p *progress) showBar(step engine.Progress) {
 
 func (p *progress) showLine(step engine.Progress) {
 	now := p.app.clock()
-	if step.Stage != p.stage {
-		p.stage, p.began, p.last = step.Stage, now, now
+	s := p.stages[step.Stage]
+	if s == nil {
+		p.stages[step.Stage] = &stage{now, now}
 		return
 	}
-	if now.Sub(p.last) < lineEvery {
+	if now.Sub(s.last) < lineEvery {
 		return
 	}
-	p.last = now
-	rate := float64(step.Done) / now.Sub(p.began).Seconds()
+	s.last = now
+	rate := float64(step.Done) / now.Sub(s.began).Seconds()
 	of, left := "", ""
 	if step.Total > 0 {
 		of = fmt.Sprintf(" of %d", step.Total)
@@ -75,18 +88,21 @@ func (p *progress) showLine(step engine.Progress) {
 			left = fmt.Sprintf(", %s left", time.Duration(float64(step.Total-step.Done)/rate*float64(time.Second)).Round(time.Second))
 		}
 	}
-	fmt.Fprintf(p.app.err, "%s: %d%s, %.0f/s%s\n", step.Stage, step.Done, of, rate, left)
+	fmt.Fprintf(p.talk, "%s: %d%s, %.0f/s%s\n", step.Stage, step.Done, of, rate, left)
 }
 
-// end leaves the terminal clean.
-func (p *progress) end() {
+// end leaves the terminal clean: a stage that came to its end stays as a full bar, another as far as it got.
+func (p *progress) end(failed bool) {
 	if p.bars == nil {
 		return
 	}
 	for _, bar := range p.bar {
-		if !bar.Completed() {
+		if failed {
+			bar.Abort(false)
+		} else {
 			bar.SetTotal(-1, true)
 		}
 	}
 	p.bars.Wait()
+	p.talk.above(nil)
 }

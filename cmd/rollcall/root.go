@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/viper"
@@ -14,6 +15,7 @@ import (
 
 // execute runs one command line and returns the exit code.
 func execute(ctx context.Context, a *app) int {
+	a.err = newConsole(a.err)
 	root := newRootCommand(a)
 	root.SetArgs(a.args)
 	root.SetIn(a.in)
@@ -23,11 +25,19 @@ func execute(ctx context.Context, a *app) int {
 	if closing := a.close(); err == nil {
 		err = closing
 	}
-	if err != nil {
-		fmt.Fprintf(a.err, "rollcall: %v\n", err)
-		return codeOf(err)
+	if err == nil {
+		return a.code
 	}
-	return a.code
+	fmt.Fprintf(a.err, "rollcall: %s\n", message(err))
+	return codeOf(err)
+}
+
+// message words an error for people.
+func message(err error) string {
+	if errors.Is(err, context.Canceled) {
+		return "ended from outside; nothing is half done"
+	}
+	return err.Error()
 }
 
 func newRootCommand(a *app) *cobra.Command {
@@ -39,17 +49,18 @@ func newRootCommand(a *app) *cobra.Command {
 		Long: "Rollcall compares who is in the identity provider with who is in the website, and makes the two agree:\n" +
 			"every night or at once, both ways, and never without saying what it will do.",
 		SilenceUsage: true, SilenceErrors: true,
-		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: false},
+		Args: unknownCommand,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
-		return usageError{fmt.Errorf("%w; `rollcall --help` lists the flags", err)}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usageError{fmt.Errorf("%w; `%s --help` lists the flags", err, cmd.CommandPath())}
 	})
 	flags := root.PersistentFlags()
 	flags.StringArrayVarP(&a.configPaths, "config", "c", nil, "configuration file or folder (repeatable); without it rollcall.yaml is looked for")
-	flags.BoolVar(&a.json, "json", false, "print data as JSON")
+	flags.BoolVar(&a.json, "json", false, "print data as JSON, one document for each sync")
 	flags.BoolVar(&a.noColor, "no-color", a.noColor, "no colours, as with NO_COLOR")
-	flags.StringVar(&a.traceFile, "trace", "", "write all requests and answers to this file, secrets blanked")
-	flags.String("state", "", "state file; wins over the configuration")
+	flags.StringVar(&a.traceFile, "trace", "", "append all requests and answers to this file, secrets blanked")
+	flags.StringVar(&a.statePath, "state", "", "state file; wins over the configuration")
 	flags.String("log-level", "", "debug, info, warn or error")
 	flags.String("log-format", "", "text or json")
 	for name, flag := range map[string]string{"state": "state", "log.level": "log-level", "log.format": "log-format"} {
@@ -59,9 +70,24 @@ func newRootCommand(a *app) *cobra.Command {
 	}
 	root.AddCommand(
 		newCheckCommand(a), newPlanCommand(a), newSyncCommand(a), newImportCommand(a), newExplainCommand(a), newLinkCommand(a), newUnlinkCommand(a),
-		newHistoryCommand(a), newDirectoriesCommand(a), newSchemaCommand(a), newVersionCommand(a),
+		newHistoryCommand(a), newDirectoriesCommand(a), newSchemaCommand(a), newVersionCommand(a), newExitCodesTopic(),
 	)
 	return root
+}
+
+// unknownCommand refuses words after the program's name that are no command.
+func unknownCommand(root *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	remedy := "`rollcall --help` lists the commands"
+	if root.SuggestionsMinimumDistance == 0 {
+		root.SuggestionsMinimumDistance = 2
+	}
+	if near := root.SuggestionsFor(args[0]); len(near) > 0 {
+		remedy = "did you mean " + strings.Join(near, " or ") + "?"
+	}
+	return usageError{fmt.Errorf("there is no command %q; %s", args[0], remedy)}
 }
 
 // arguments wraps an argument check so that its error is a usage error.

@@ -2,20 +2,24 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/rollcall-sync/rollcall/sync/apply"
 	"github.com/rollcall-sync/rollcall/sync/engine"
 	"github.com/rollcall-sync/rollcall/sync/plan"
 	"github.com/rollcall-sync/rollcall/sync/rules"
 )
 
 type syncOptions struct {
-	account   string
-	approve   string
-	trustSize []string
+	extent
+	approve string
+	// lines is set where progress is told also when nobody watches a terminal.
+	lines bool
 }
 
 func newSyncCommand(a *app) *cobra.Command {
@@ -23,16 +27,18 @@ func newSyncCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "sync [SYNC…]",
 		Short: "Sync now: everybody, or one person",
-		RunE:  func(cmd *cobra.Command, args []string) error { return runSync(cmd.Context(), a, o, args) },
+		Long: "Runs the named syncs, or all of them, in the order of the configuration. When one fails the others are run all the same,\n" +
+			"and the exit code tells the worst.",
+		RunE:              func(cmd *cobra.Command, args []string) error { return runSync(cmd.Context(), a, o, args) },
+		ValidArgsFunction: a.completeSyncs,
 	}
 	o.flags(cmd)
 	return cmd
 }
 
 func (o *syncOptions) flags(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&o.account, "account", "", "one person: id, username or e-mail")
+	o.extent.flags(cmd)
 	cmd.Flags().StringVar(&o.approve, "approve", "", "token of the plan that the guard refused; nothing beyond that plan is done")
-	cmd.Flags().StringArrayVar(&o.trustSize, "trust-size", nil, "take the size of this directory's listing as true for this run, also when it is empty (repeatable)")
 }
 
 func runSync(ctx context.Context, a *app, o syncOptions, names []string) error {
@@ -44,13 +50,13 @@ func runSync(ctx context.Context, a *app, o syncOptions, names []string) error {
 		return err
 	}
 	if o.approve != "" && len(syncs) != 1 {
-		return usageError{fmt.Errorf("--approve needs the name of one sync")}
+		return usageError{errors.New("--approve needs the name of one sync: a token approves one plan")}
+	}
+	if err := checkTrust(o.extent, syncs); err != nil {
+		return err
 	}
 	for _, sync := range syncs {
-		if _, err := a.syncOne(ctx, sync, o, "command"); err != nil {
-			fmt.Fprintf(a.err, "rollcall: sync %s: %v\n", sync.Name, err)
-			a.code = worse(a.code, codeOf(err))
-		}
+		a.syncOne(ctx, sync, o, "command")
 		if ctx.Err() != nil {
 			break
 		}
@@ -58,62 +64,104 @@ func runSync(ctx context.Context, a *app, o syncOptions, names []string) error {
 	return nil
 }
 
-// syncOne runs one sync and prints its report.
-func (a *app) syncOne(ctx context.Context, sync rules.Sync, o syncOptions, trigger string) (*engine.Report, error) {
-	job, err := a.job(sync, trigger)
+// syncOne runs one sync, prints its report, and takes its end into the exit code. The report is nil where nothing was begun.
+func (a *app) syncOne(ctx context.Context, sync rules.Sync, o syncOptions, trigger string) *engine.Report {
+	job, err := a.jobOf(sync, trigger, o.extent)
 	if err != nil {
-		return nil, err
+		a.failed(sync.Name, err)
+		return nil
 	}
-	job.Account, job.Approve, job.TrustSize = o.account, o.approve, o.trustSize
-	shown := a.newProgress()
+	job.Approve = o.approve
+	shown := a.newProgress(o.lines)
 	job.Progress = shown.show
 	report, err := a.engine.Run(ctx, job)
-	shown.end()
+	shown.end(err != nil)
+	var printing error
 	if report != nil {
-		if printing := a.printReport(report); err == nil {
-			err = printing
-		}
+		printing = a.printReport(report)
 	}
-	if err == nil {
+	switch {
+	case err == nil && printing == nil:
 		a.code = worse(a.code, codeOfStatus(report.Status))
+	case err != nil && report != nil && !a.json: // the printed report says why
+		a.code = worse(a.code, codeOf(err))
+	default:
+		a.failed(sync.Name, errors.Join(err, printing))
 	}
-	return report, err
+	return report
+}
+
+// failed tells of an error of one sync and takes it into the exit code; the other syncs go on.
+func (a *app) failed(sync string, err error) {
+	a.code = worse(a.code, codeOf(err))
+	text := message(err)
+	if !strings.HasPrefix(text, "sync "+sync) {
+		text = "sync " + sync + ": " + text
+	}
+	fmt.Fprintf(a.err, "rollcall: %s\n", text)
 }
 
 func (a *app) printReport(r *engine.Report) error {
 	if a.json {
 		return a.printJSON(r)
 	}
-	a.writeReport(r)
+	a.writeReport(r, mostShown)
 	return nil
 }
 
-// mostShown is how many notes and failures a report shows; --json has them all.
+// mostShown is how many notes and failures the report of a run shows; `history RUN` and --json have them all.
 const mostShown = 20
 
-func (a *app) writeReport(r *engine.Report) {
+// writeReport prints a report for people with at most so many failures and notes, 0 for all.
+func (a *app) writeReport(r *engine.Report, most int) {
 	out := a.out
-	fmt.Fprintf(out, "%s: %s (run %s, %.1f s, %d + %d requests)\n", r.Sync, strings.TrimRight(a.colour(string(r.Status)), " "), r.Run, r.Seconds, r.Requests.Source, r.Requests.Target)
+	fmt.Fprintf(out, "%s: %s (run %s, %.1f s, %d + %d requests)\n", r.Sync, a.colour(string(r.Status)), r.Run, r.Seconds, r.Requests.Source, r.Requests.Target)
 	fmt.Fprintf(out, "  %s\n", r.Counts.Sentence())
 	for _, reason := range r.Reasons {
 		fmt.Fprintf(out, "  %s\n", plan.Clean(reason))
 	}
-	for i, failure := range r.Failures {
-		if i == mostShown {
-			fmt.Fprintf(out, "  … and %d more failures; `rollcall history %s` lists them\n", len(r.Failures)-mostShown, r.Run)
-			break
-		}
-		fmt.Fprintf(out, "  failed: %s: %s: %s\n", plan.Clean(failure.Account), failure.Operation, plan.Clean(failure.Message))
-	}
-	shown := 0
+	writeSome(a, most, r, "failures", r.Failures, func(f apply.Failure) string {
+		return fmt.Sprintf("%s: %s: %s: %s", a.colour("failed"), plan.Clean(f.Account), f.Operation, plan.Clean(f.Message))
+	})
+	var notes []plan.Note
 	for _, note := range r.Notes {
-		if note.Kind == plan.NoteInvalid { // among the failures already
-			continue
+		if note.Kind != plan.NoteInvalid { // among the failures already
+			notes = append(notes, note)
 		}
-		if shown++; shown > mostShown {
-			fmt.Fprintf(out, "  … and more notes; `rollcall history %s` lists them\n", r.Run)
-			break
-		}
-		fmt.Fprintf(out, "  %s: %s: %s\n", note.Kind, plan.Clean(note.Account), plan.Clean(note.Message))
 	}
+	writeSome(a, most, r, "notes", notes, func(n plan.Note) string {
+		return fmt.Sprintf("%s: %s: %s", n.Kind, plan.Clean(n.Account), plan.Clean(n.Message))
+	})
+}
+
+func writeSome[T any](a *app, most int, r *engine.Report, what string, list []T, line func(T) string) {
+	for i, item := range list {
+		if most > 0 && i == most {
+			fmt.Fprintf(a.out, "  … and %d more %s; `rollcall history %s` lists them\n", len(list)-most, what, r.Run)
+			return
+		}
+		fmt.Fprintf(a.out, "  %s\n", line(item))
+	}
+}
+
+// completeSyncs offers the names of the configured syncs to the shell.
+func (a *app) completeSyncs(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if a.load(true) != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var names []string
+	for _, sync := range a.config.Syncs {
+		if !slices.Contains(args, sync.Name) {
+			names = append(names, sync.Name)
+		}
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
+// completeFirst offers the names of syncs for the first argument only.
+func (a *app) completeFirst(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return a.completeSyncs(cmd, args, word)
 }

@@ -123,20 +123,24 @@ func (s *Snapshot) judgeCount(facts listingFacts) {
 	}
 }
 
-// judgeSize compares with the last complete listing. Empty is always a failure, unless nothing was expected or somebody
-// said that it is true.
+// judgeSize compares with the last complete listing.
 func (s *Snapshot) judgeSize(expect Expectation) {
-	n := s.Len()
-	remedy := fmt.Sprintf("if this is true, say so for one run: --trust-size %s", s.Description.Name)
+	detail, usual := expect.Judge(s.Len())
+	s.Certificate.add(ClauseSize, usual, detail, fmt.Sprintf("if this is true, say so for one run: --trust-size %s", s.Description.Name))
+}
+
+// Judge says whether a number of accounts is within the usual band. Empty is always a failure, unless nothing was expected
+// or somebody said that it is true.
+func (e Expectation) Judge(n int) (detail string, usual bool) {
 	switch {
-	case expect.Trust:
-		s.Certificate.add(ClauseSize, true, fmt.Sprintf("%d accounts, taken as true for this run", n), "")
-	case n == 0 && (expect.Linked > 0 || expect.LastCount > 0):
-		s.Certificate.add(ClauseSize, false, "the listing is empty", remedy)
-	case expect.LastCount >= 0 && expect.LastCount-n > bandFloor && float64(n) < bandShare*float64(expect.LastCount):
-		s.Certificate.add(ClauseSize, false, fmt.Sprintf("%d accounts, after %d in the last complete listing", n, expect.LastCount), remedy)
+	case e.Trust:
+		return fmt.Sprintf("%d accounts, taken as true for this run", n), true
+	case n == 0 && (e.Linked > 0 || e.LastCount > 0):
+		return "the listing is empty", false
+	case e.LastCount >= 0 && e.LastCount-n > bandFloor && float64(n) < bandShare*float64(e.LastCount):
+		return fmt.Sprintf("%d accounts, after %d in the last complete listing", n, e.LastCount), false
 	default:
-		s.Certificate.add(ClauseSize, true, fmt.Sprintf("%d accounts", n), "")
+		return fmt.Sprintf("%d accounts", n), true
 	}
 }
 

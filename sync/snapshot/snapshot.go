@@ -6,8 +6,10 @@ import (
 	"cmp"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -232,8 +234,11 @@ func (s *Snapshot) finish(out *spool) error {
 // Load opens the last snapshot that was kept of a directory.
 func Load(folder, name string) (*Snapshot, error) {
 	file, err := os.Open(Path(folder, name))
-	if err != nil {
-		return nil, fmt.Errorf("no snapshot of %s is kept yet: %w; a run keeps one", name, err)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("no snapshot of %s is kept yet; a run of everybody keeps one", name)
+	case err != nil:
+		return nil, fmt.Errorf("the snapshot of %s: %w", name, err)
 	}
 	s := &Snapshot{file: file, kept: true}
 	whole := false
