@@ -68,7 +68,7 @@ func (a *app) load(lenient bool) error {
 		Paths: a.configPaths, Types: types(), Viper: a.viper, CheckExpressions: checkExpressions, AllowMissingSecrets: lenient,
 	})
 	if err != nil {
-		return err
+		return usageError{err}
 	}
 	a.config = loaded
 	options := &slog.HandlerOptions{Level: loaded.Log.Level}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -151,9 +152,15 @@ func (a *app) writeNotes(notes []plan.Note, limit int) {
 			fmt.Fprintf(a.out, "… and %d more notes; --limit 0 shows all\n", len(notes)-limit)
 			break
 		}
-		fmt.Fprintf(a.out, "%s: %s: %s\n", note.Kind, plan.Clean(note.Account), plan.Clean(note.Message))
+		fmt.Fprintln(a.out, noteLine(note))
 	}
 	if len(notes) > 0 {
 		fmt.Fprintln(a.out)
 	}
+}
+
+// noteLine words a note; the kind is not said twice.
+func noteLine(n plan.Note) string {
+	said := strings.TrimPrefix(n.Message, string(n.Kind)+": ")
+	return fmt.Sprintf("%s: %s: %s", n.Kind, plan.Clean(n.Account), plan.Clean(said))
 }

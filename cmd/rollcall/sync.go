@@ -129,9 +129,7 @@ func (a *app) writeReport(r *engine.Report, most int) {
 			notes = append(notes, note)
 		}
 	}
-	writeSome(a, most, r, "notes", notes, func(n plan.Note) string {
-		return fmt.Sprintf("%s: %s: %s", n.Kind, plan.Clean(n.Account), plan.Clean(n.Message))
-	})
+	writeSome(a, most, r, "notes", notes, noteLine)
 }
 
 func writeSome[T any](a *app, most int, r *engine.Report, what string, list []T, line func(T) string) {

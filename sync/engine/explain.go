@@ -12,7 +12,6 @@ import (
 	"github.com/rollcall-sync/rollcall/sync/directory"
 	"github.com/rollcall-sync/rollcall/sync/mapping"
 	"github.com/rollcall-sync/rollcall/sync/plan"
-	"github.com/rollcall-sync/rollcall/sync/snapshot"
 	"github.com/rollcall-sync/rollcall/sync/state"
 )
 
@@ -20,7 +19,7 @@ import (
 type Explanation struct {
 	Sync string `json:"sync"`
 	Who  string `json:"who"`
-	// From says where the records come from: looked up now, or the last snapshots and their age.
+	// From says where the records come from: looked up now, or the last listings and their age.
 	From string `json:"from"`
 	// Source and Target are the records as received.
 	Source     *RecordView          `json:"source,omitempty"`
@@ -79,7 +78,7 @@ type HistoryLine struct {
 }
 
 // Explain says what the rules make of one person and what a run would do, and writes nothing. Offline it works from the
-// last snapshots, whatever their age.
+// last listings, whatever their age, and from what the journal says was written since.
 func (e *Engine) Explain(ctx context.Context, job Job, who string, offline bool) (*Explanation, error) {
 	job.Account, job.Approve = who, ""
 	w, err := e.open(ctx, job)
@@ -103,74 +102,6 @@ func (e *Engine) Explain(ctx context.Context, job Job, who string, offline bool)
 		return nil, err
 	}
 	return w.explain(ctx, who, from)
-}
-
-// readKept takes one person out of the last snapshots.
-func (w *world) readKept(ctx context.Context, who string) (from string, err error) {
-	folder := w.engine.options.Snapshots
-	source, err := snapshot.Load(folder, w.sourceSide.Name)
-	if err != nil {
-		return "", err
-	}
-	defer source.Close()
-	target, err := snapshot.Load(folder, w.targetSide.Name)
-	if err != nil {
-		return "", err
-	}
-	defer target.Close()
-	w.sourceSide, w.targetSide = source.Description, target.Description
-	kept := *w
-	kept.job.Source, kept.job.Target = keptDirectory{source}, keptDirectory{target}
-	if err := kept.readOne(ctx); err != nil {
-		return "", err
-	}
-	w.source, w.target, w.direct, w.gone, w.targetGone = kept.source, kept.target, true, kept.gone, kept.targetGone
-	return fmt.Sprintf("the snapshots of %s (%s) and %s (%s)", w.sourceSide.Name, source.TakenAt.Local().Format(time.DateTime),
-		w.targetSide.Name, target.TakenAt.Local().Format(time.DateTime)), nil
-}
-
-// keptDirectory answers look-ups from a snapshot.
-type keptDirectory struct{ *snapshot.Snapshot }
-
-func (k keptDirectory) Describe() directory.Description {
-	d := k.Description
-	d.GroupsInline = true
-	return d
-}
-
-func (k keptDirectory) Close() error { return nil }
-
-func (k keptDirectory) ListAccounts(context.Context, directory.ListRequest) (directory.AccountPage, error) {
-	page := directory.AccountPage{Total: k.Len()}
-	err := k.Each(func(account directory.Account) error {
-		page.Accounts = append(page.Accounts, account)
-		return nil
-	})
-	return page, err
-}
-
-func (k keptDirectory) ListGroups(context.Context, directory.GroupListRequest) (directory.GroupPage, error) {
-	return directory.GroupPage{Groups: k.Groups, Total: len(k.Groups)}, nil
-}
-
-func (k keptDirectory) GetAccount(_ context.Context, id string) (directory.Account, error) {
-	account, ok, err := k.Get(id)
-	if err == nil && !ok {
-		err = &directory.Error{Kind: directory.NotFound, Op: "get account", Directory: k.Description.Name, Record: id}
-	}
-	return account, err
-}
-
-func (k keptDirectory) FindAccounts(_ context.Context, attribute, value string) (found []directory.Account, err error) {
-	spec := specOf(k.Description, attribute)
-	key := mapping.Key(directory.Text(value), spec)
-	err = k.Each(func(account directory.Account) error {
-		if key != "" && mapping.Key(account.Attributes[attribute], spec) == key {
-			found = append(found, account)
-		}
-		return nil
-	})
-	return found, err
 }
 
 // explain gathers the explanation of the one person who was read.

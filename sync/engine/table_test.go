@@ -434,7 +434,7 @@ func TestExplainWritesNothingAndWorksOffline(t *testing.T) {
 		t.Fatalf("%+v, %v", x, err)
 	}
 	x, err = r.engine.Explain(t.Context(), r.job, "person001", true)
-	if err != nil || len(x.Operations) != 0 || !strings.Contains(x.From, "snapshots") {
+	if err != nil || len(x.Operations) != 0 || x.Target == nil || !strings.Contains(x.From, "the listings of") {
 		t.Fatalf("offline: %+v, %v", x, err)
 	}
 	r.expect(StatusOK, "updated 1")
