@@ -70,7 +70,7 @@ func newRootCommand(a *app) *cobra.Command {
 	}
 	root.AddCommand(
 		newCheckCommand(a), newPlanCommand(a), newSyncCommand(a), newImportCommand(a), newExplainCommand(a), newLinkCommand(a), newUnlinkCommand(a),
-		newHistoryCommand(a), newServeCommand(a), newDirectoriesCommand(a), newSchemaCommand(a), newVersionCommand(a), newExitCodesTopic(),
+		newHistoryCommand(a), newServeCommand(a), newInitCommand(a), newDirectoriesCommand(a), newSchemaCommand(a), newVersionCommand(a), newExitCodesTopic(),
 	)
 	return root
 }
