@@ -279,6 +279,9 @@ func (c *call) send(ctx context.Context) *result {
 		return r
 	}
 	r.take(resp, cancel)
+	if r.err == nil {
+		c.blankEcho(r)
+	}
 	if r.err != nil {
 		t.trace.failure(number, r.err)
 	} else {

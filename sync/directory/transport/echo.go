@@ -1,0 +1,139 @@
+package transport
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/base64"
+	"encoding/json"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Servers, and firewalls before them, are seen to repeat in an error page what was sent to them. Connectors put such words
+// into their errors, and errors end up on screens, in reports and in the journal. So whatever secret went out with a request
+// is blanked in the error that comes back for it, before anybody reads it.
+
+// leastEcho is the shortest text that is taken for a secret; shorter ones would blank half of every message.
+const leastEcho = 6
+
+// blankEcho blanks the request's own secrets in an answer of status 400 and above.
+func (c *call) blankEcho(r *result) {
+	if r.resp.StatusCode < http.StatusBadRequest || len(r.body) == 0 || r.rest != nil {
+		return
+	}
+	clean := r.body
+	for _, secret := range c.secrets() {
+		clean = bytes.ReplaceAll(clean, []byte(secret), []byte(blank))
+	}
+	if len(clean) == len(r.body) && bytes.Equal(clean, r.body) {
+		return
+	}
+	r.body = clean
+	r.resp.Body, r.resp.ContentLength = io.NopCloser(bytes.NewReader(clean)), int64(len(clean))
+	if r.resp.Header.Get("Content-Length") != "" {
+		r.resp.Header.Set("Content-Length", strconv.Itoa(len(clean)))
+	}
+}
+
+// secrets returns what the request holds of secrets, in all the forms in which they may come back, the longest first.
+func (c *call) secrets() []string {
+	names := newTracer(nil, c.transport.options.SecretHeaders, c.transport.options.SecretFields)
+	var found []string
+	for name, values := range c.req.Header {
+		if names.isSecret(name) || slices.Contains(names.headers, plain(name)) {
+			for _, value := range values {
+				found = append(found, credentials(value)...)
+			}
+		}
+	}
+	found = append(found, c.bodySecrets(names)...)
+	var forms []string
+	for _, secret := range found {
+		quoted, err := json.Marshal(secret)
+		if err == nil {
+			forms = append(forms, string(quoted[1:len(quoted)-1]))
+		}
+		forms = append(forms, secret, url.QueryEscape(secret), url.PathEscape(secret))
+	}
+	forms = slices.DeleteFunc(forms, func(form string) bool { return len(form) < leastEcho })
+	slices.SortFunc(forms, func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b)) })
+	return slices.Compact(forms)
+}
+
+// credentials takes a header's value apart: "Basic …" holds a name and a password.
+func credentials(value string) []string {
+	found := []string{value}
+	_, bare, ok := strings.Cut(value, " ")
+	if !ok {
+		return found
+	}
+	found = append(found, bare)
+	if decoded, err := base64.StdEncoding.DecodeString(bare); err == nil {
+		if _, password, ok := strings.Cut(string(decoded), ":"); ok {
+			found = append(found, string(decoded), password)
+		}
+	}
+	return found
+}
+
+// bodySecrets returns the secret values of a form or of a JSON body.
+func (c *call) bodySecrets(names *tracer) (found []string) {
+	if c.newBody == nil || c.once {
+		return nil
+	}
+	body, err := c.newBody()
+	if err != nil {
+		return nil
+	}
+	data, err := io.ReadAll(io.LimitReader(body, maxReplay))
+	_ = body.Close() // a copy in memory
+	if err != nil {
+		return nil
+	}
+	kind, _, _ := mime.ParseMediaType(c.req.Header.Get("Content-Type"))
+	if kind == "application/x-www-form-urlencoded" {
+		values, err := url.ParseQuery(string(data))
+		if err != nil {
+			return nil
+		}
+		for name, list := range values {
+			if names.isSecretParameter(name) {
+				found = append(found, list...)
+			}
+		}
+		return found
+	}
+	var value any
+	if json.Unmarshal(data, &value) != nil {
+		return nil
+	}
+	return secretTexts(names, value, false)
+}
+
+// secretTexts gathers the texts below secret names, at any depth.
+func secretTexts(names *tracer, value any, secret bool) (found []string) {
+	switch x := value.(type) {
+	case map[string]any:
+		for name, inner := range x {
+			found = append(found, secretTexts(names, inner, secret || names.isSecret(name))...)
+		}
+		// {"type": "password", "value": …}
+		if kind, ok := x["type"].(string); ok && names.isSecret(kind) {
+			found = append(found, secretTexts(names, x["value"], true)...)
+		}
+	case []any:
+		for _, inner := range x {
+			found = append(found, secretTexts(names, inner, secret)...)
+		}
+	case string:
+		if secret {
+			found = append(found, x)
+		}
+	}
+	return found
+}
