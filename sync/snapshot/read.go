@@ -143,25 +143,42 @@ func (l *listing) accounts(ctx context.Context) error {
 			if i == len(cursors)-1 { // accounts that came up meanwhile follow the last page
 				return l.follow(ctx, request, cursor)
 			}
-			_, err := l.page(ctx, request)
+			_, _, err := l.page(ctx, request)
 			return err
 		})
 	}
 	return group.Wait()
 }
 
+// mostRepeats is how often a page may come again before the listing is given up: a server that does not heed where a page
+// begins would be listed for ever.
+const mostRepeats = 2
+
 // follow reads one page after the other until the directory says that nothing follows.
 func (l *listing) follow(ctx context.Context, request directory.ListRequest, cursor string) error {
 	seen := map[string]bool{}
+	last, again := uint64(0), 0
 	for {
 		request.Cursor = cursor
 		seen[cursor] = true
-		next, err := l.page(ctx, request)
+		next, ids, err := l.page(ctx, request)
 		if err != nil {
 			return err
 		}
 		if next == "" {
 			return nil
+		}
+		if ids == last && ids != 0 {
+			again++
+		} else {
+			last, again = ids, 0
+		}
+		if again == mostRepeats {
+			return &directory.Error{
+				Kind: directory.Retryable, Op: "list accounts", Directory: l.directory.Describe().Name,
+				Err:    fmt.Errorf("the same page of accounts came %d times in a row", again+1),
+				Remedy: "look whether a proxy or cache before the server drops the paging parameters",
+			}
 		}
 		if seen[next] {
 			return &directory.Error{
@@ -173,26 +190,28 @@ func (l *listing) follow(ctx context.Context, request directory.ListRequest, cur
 	}
 }
 
-// page reads one page into the spool and returns the cursor of the next.
-func (l *listing) page(ctx context.Context, request directory.ListRequest) (next string, err error) {
+// page reads one page into the spool. It returns the cursor of the next and a hash of the ids, 0 for a page without any.
+func (l *listing) page(ctx context.Context, request directory.ListRequest) (next string, ids uint64, err error) {
 	page, err := l.directory.ListAccounts(ctx, request)
 	if err != nil {
-		return "", err
+		return "", 0, err
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, account := range page.Accounts {
 		if account.ID == "" {
-			return "", &directory.Error{
+			return "", 0, &directory.Error{
 				Kind: directory.Retryable, Op: "list accounts", Directory: l.directory.Describe().Name,
 				Err: errors.New("an account without an id came in"),
 			}
 		}
 		offset, length, err := l.out.account(account)
 		if err != nil {
-			return "", fmt.Errorf("%w: %w", errSpool, err)
+			return "", 0, fmt.Errorf("%w: %w", errSpool, err)
 		}
-		l.snapshot.entries = append(l.snapshot.entries, entry{hashID(account.ID), contentHash(account, l.options.Attributes), offset, uint32(length)})
+		id := hashID(account.ID)
+		ids = ids*31 + id
+		l.snapshot.entries = append(l.snapshot.entries, entry{id, contentHash(account, l.options.Attributes), offset, uint32(length)})
 	}
 	l.facts.pages++
 	if page.Total >= 0 {
@@ -205,7 +224,7 @@ func (l *listing) page(ctx context.Context, request directory.ListRequest) (next
 	if l.options.Progress != nil {
 		l.options.Progress(len(l.snapshot.entries), max(l.facts.before, l.facts.total))
 	}
-	return page.Next, nil
+	return page.Next, ids, nil
 }
 
 // groups reads the groups and, where accounts do not carry them, the memberships that matter.
