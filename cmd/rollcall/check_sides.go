@@ -46,14 +46,11 @@ func (c *checker) directory(ctx context.Context, configured config.Directory) di
 		return checked
 	}
 	checked.Powers = powers(d)
+	faulty := false
 	if checker, ok := d.(directory.Checker); ok {
 		found, err := checker.Check(ctx, c.request(d))
 		f.list = append(f.list, found...)
-		for _, finding := range found {
-			if finding.Level == directory.LevelError {
-				c.app.code = worse(c.app.code, exitFailed)
-			}
-		}
+		faulty = slices.ContainsFunc(found, func(finding directory.Finding) bool { return finding.Level == directory.LevelError })
 		if err != nil {
 			f.failed("connection", err)
 			checked.Findings = f.list
@@ -64,12 +61,17 @@ func (c *checker) directory(ctx context.Context, configured config.Directory) di
 		n, err := counter.CountAccounts(ctx)
 		switch {
 		case errors.Is(err, directory.Unsupported):
+		case err != nil && faulty: // the reason is told already; this error has a code
+			c.app.code, faulty = worse(c.app.code, codeOf(err)), false
 		case err != nil:
 			f.failed("count", err)
 		default:
 			c.counts[configured.Name] = n
 			f.ok("count", "%d accounts by the directory's own count, which each listing must agree with", n)
 		}
+	}
+	if faulty {
+		c.app.code = worse(c.app.code, exitFailed)
 	}
 	checked.Findings = f.list
 	return checked

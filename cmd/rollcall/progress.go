@@ -32,11 +32,11 @@ type stage struct{ began, last time.Time }
 // lineEvery is how often a stage says in a log how far it has come.
 const lineEvery = 5 * time.Second
 
-// newProgress returns a progress that the caller must end.
-func (a *app) newProgress(lines bool) *progress {
+// newProgress returns a progress that the caller must end. The options are for tests.
+func (a *app) newProgress(lines bool, options ...mpb.ContainerOption) *progress {
 	p := &progress{app: a, talk: newConsole(a.err), lines: lines, bar: make(map[engine.Stage]*mpb.Bar), stages: make(map[engine.Stage]*stage)}
 	if isTerminal(a.err) {
-		p.bars = mpb.New(mpb.WithOutput(p.talk.out), mpb.WithWidth(40), mpb.WithRefreshRate(150*time.Millisecond))
+		p.bars = mpb.New(append([]mpb.ContainerOption{mpb.WithOutput(p.talk.out), mpb.WithWidth(40), mpb.WithRefreshRate(150 * time.Millisecond)}, options...)...)
 		p.talk.above(p.bars)
 	}
 	return p
