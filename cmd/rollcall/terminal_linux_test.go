@@ -139,6 +139,9 @@ func TestLogLinesStayWholeWhileBarsMove(t *testing.T) {
 			log.Info("in between", "step", i)
 		}
 	}
+	for range 3 { // when the third is taken, the first has been drawn
+		refresh <- time.Now()
+	}
 	shown.end(false)
 	fmt.Fprintln(a.err, "after the bars")
 	lines := look(t, term.close())

@@ -158,17 +158,19 @@ func (w *world) finish(report *Report, runErr error) error {
 	report.Requests = w.spent()
 	report.Seconds = w.engine.options.Now().Sub(w.started).Seconds()
 	if runErr != nil {
+		reason := runErr.Error()
 		report.Status = StatusFailed
 		if errors.Is(runErr, context.Canceled) {
-			report.Status = StatusInterrupted
+			report.Status, reason = StatusInterrupted, "ended from outside; run it again to go on"
 		}
-		report.Reasons = append([]string{runErr.Error()}, report.Reasons...)
+		report.Reasons = append([]string{reason}, report.Reasons...)
 	}
 	data, err := json.Marshal(report)
 	if err != nil {
 		return err
 	}
-	complete := runErr == nil && !w.direct && w.source != nil && w.target != nil && w.source.Certificate.Complete && w.target.Certificate.Complete
+	// A refused run is no measure of the usual size: a listing that shrinks night by night would move the band with it.
+	complete := runErr == nil && report.Status != StatusRefused && !w.direct && w.source != nil && w.target != nil && w.source.Certificate.Complete && w.target.Certificate.Complete
 	targetCount := report.Counts.TargetRead + report.Counts.Created - report.Counts.Deleted
 	return w.engine.options.State.FinishRun(context.Background(), state.Run{
 		ID: report.Run, Sync: report.Sync, Trigger: report.Trigger, StartedAt: w.started, FinishedAt: w.engine.options.Now(), Status: string(report.Status),
