@@ -44,7 +44,7 @@ func TestTimesComeOnceAlsoWhenClocksAreChanged(t *testing.T) {
 			[]string{"2026-10-25T02:30:00+02:00", "2026-10-25T02:00:00+01:00", "2026-10-25T02:30:00+01:00", "2026-10-25T03:00:00+01:00"},
 		},
 		{
-			"every hour at a quarter past, over the change", "@hourly", "America/New_York", "2026-11-01T00:30:00-04:00",
+			"every hour, over the change", "@hourly", "America/New_York", "2026-11-01T00:30:00-04:00",
 			[]string{"2026-11-01T01:00:00-04:00", "2026-11-01T01:00:00-05:00", "2026-11-01T02:00:00-05:00"},
 		},
 		{
@@ -62,6 +62,14 @@ func TestTimesComeOnceAlsoWhenClocksAreChanged(t *testing.T) {
 		{
 			"half an hour of summer time", "15 2 * * *", "Australia/Lord_Howe", "2026-10-03T12:00:00+10:30",
 			[]string{"2026-10-04T02:30:00+11:00", "2026-10-05T02:15:00+11:00"},
+		},
+		{
+			"every hour where half of one is left out", "@hourly", "Australia/Lord_Howe", "2026-10-04T01:00:00+10:30",
+			[]string{"2026-10-04T03:00:00+11:00", "2026-10-04T04:00:00+11:00"},
+		},
+		{
+			"every hour where half of one comes twice", "@hourly", "Australia/Lord_Howe", "2026-04-05T00:59:00+11:00",
+			[]string{"2026-04-05T01:00:00+11:00", "2026-04-05T02:00:00+10:30", "2026-04-05T03:00:00+10:30"},
 		},
 		{
 			"a day that was left out", "0 9 * * *", "Pacific/Apia", "2011-12-29T10:00:00-10:00",

@@ -207,12 +207,6 @@ func (s *Scheduler) finish(over end) {
 
 // drain waits for the runs under way, whose context has ended.
 func (s *Scheduler) drain() error {
-	s.mu.Lock()
-	s.queue = nil
-	for _, j := range s.jobs {
-		j.waiting = ""
-	}
-	s.mu.Unlock()
 	under := s.running()
 	if len(under) == 0 {
 		return nil

@@ -306,6 +306,24 @@ func TestASyncThatLeavesAndReturnsWhileItRuns(t *testing.T) {
 	})
 }
 
+func TestASyncThatGetsAnotherTargetWhileItRuns(t *testing.T) {
+	t.Parallel()
+	inWorld(t, morning, func(w *world) {
+		w.holdUp("a")
+		w.begin(true, w.sync("a", "0 7 * * *", "old"))
+		w.until("07:00")
+		w.happened("+a schedule")
+		w.scheduler.Replace([]schedule.Sync{w.sync("a", "0 7 * * *", "new")})
+		if err := w.scheduler.RunNow("a"); err != nil {
+			t.Fatal(err)
+		}
+		w.until("07:02")
+		w.happened()
+		w.release("a")
+		w.happened("-a", "+a request", "-a")
+	})
+}
+
 func TestEndsAreLogged(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
