@@ -23,9 +23,15 @@ func newServeCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "serve",
 		Short: "Run the syncs at their times, and serve health and metrics",
-		Long: "Runs every sync that has a schedule at its times until it is told to stop. The first SIGTERM or interruption starts\n" +
-			"nothing more, finishes the operation in hand and waits for it up to serve.shutdown_grace. SIGHUP reads the configuration\n" +
-			"again; one with faults is not taken. Health and metrics are served on serve.listen, without a password.",
+		Long: "Runs every sync that has a schedule at its times until it is told to stop.\n\n" +
+			"A sync never runs twice at once, and two that write to the same directory run one after the other. One that is running\n" +
+			"elsewhere is tried again every minute. A time that passed while nothing ran is caught up or reported, as serve.catch_up\n" +
+			"says; an interrupted run counts as not done. A time of the night on which clocks are changed is run once.\n\n" +
+			"The first SIGTERM or interruption starts nothing more, finishes the operation in hand and waits for it up to\n" +
+			"serve.shutdown_grace. SIGHUP reads the configuration again; one with faults is not taken, and a change of state, serve or\n" +
+			"log takes a restart.\n\n" +
+			"serve.listen answers /healthz, /readyz (503 when two times of a sync have passed since its last good run) and /metrics,\n" +
+			"without a password.",
 		Args: arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			hangups := make(chan os.Signal, 1)

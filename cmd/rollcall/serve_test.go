@@ -4,16 +4,21 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/rollcall-sync/rollcall/sync/state"
 )
 
 // served is `rollcall serve` under way in this process.
@@ -57,7 +62,7 @@ func writePeople(t *testing.T, folder string, names ...string) {
 	writeFile(t, filepath.Join(folder, "people.csv"), text)
 }
 
-// serve runs it until the end of the test. The clock of the last run is a day behind.
+// serve runs it until the end of the test.
 func serve(t *testing.T, path string) *served {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
@@ -163,6 +168,53 @@ func TestServeCatchesUpTellsAndStops(t *testing.T) {
 	}
 	if _, err := http.Get("http://" + address + "/healthz"); err == nil {
 		t.Error("health is still told after the end")
+	}
+}
+
+// TestServeStopsARunUnderWay stops while the target does not answer.
+func TestServeStopsARunUnderWay(t *testing.T) {
+	folder := t.TempDir()
+	asked := make(chan struct{})
+	var once sync.Once
+	silent := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		once.Do(func() { close(asked) })
+		<-r.Context().Done()
+	}))
+	defer silent.Close()
+	path := filepath.Join(folder, "rollcall.yaml")
+	writeFile(t, path, fmt.Sprintf(`
+directories:
+  people: {type: file, path: people.csv}
+  site: {type: wordpress, url: %s, username: rollcall, password: %s}
+syncs:
+  people-to-site: {source: people, target: site, schedule: "30 2 * * *"}
+serve: {listen: "127.0.0.1:0"}
+`, silent.URL, goodPassword))
+	writePeople(t, folder, "anna")
+	missedARun(t, filepath.Join(folder, "rollcall.db"))
+	s := serve(t, path)
+	s.await("run started")
+	<-asked
+	s.stop()
+	if line := s.await("run interrupted"); !strings.Contains(line, "level=WARN") {
+		t.Error(line)
+	}
+	if err := <-s.done; err != nil {
+		t.Error(err)
+	}
+}
+
+// missedARun makes a state in which the sync has last run three days ago.
+func missedARun(t *testing.T, path string) {
+	t.Helper()
+	db, err := state.Open(t.Context(), path, state.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Now().Add(-72 * time.Hour)
+	run := state.Run{ID: "earlier", Sync: "people-to-site", StartedAt: at, FinishedAt: at, Status: "ok"}
+	if err := errors.Join(db.BeginRun(t.Context(), run), db.FinishRun(t.Context(), run), db.Close()); err != nil {
+		t.Fatal(err)
 	}
 }
 
