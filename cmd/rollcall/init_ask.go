@@ -50,7 +50,7 @@ func newAsker(a *app, o initOptions) (*asker, error) {
 			return nil, usageError{fmt.Errorf("--set %s: give each key once, as KEY=VALUE", key)}
 		}
 		if part, _, _ := strings.Cut(key, "."); part != "source" && part != "target" && part != "sync" {
-			return nil, usageError{fmt.Errorf("--set %s: a key begins with source., target. or sync.", key)}
+			return nil, usageError{fmt.Errorf("--set %s: write source.KEY, target.KEY or sync.KEY", key)}
 		}
 		q.given[key] = value
 	}
