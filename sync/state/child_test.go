@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	}
 	run := map[string]func(string) error{
-		"lease": childLease, "exclusive": childExclusive, "writing": childWriting, "journal": childJournal, "open": childOpen,
+		"lease": childLease, "exclusive": childExclusive, "writing": childWriting, "journal": childJournal, "open": childOpen, "read": childRead,
 	}[task]
 	if err := run(os.Getenv(childPath)); err != nil {
 		fmt.Println("error:", err)
@@ -88,8 +88,12 @@ func (c *child) end() {
 
 func waitForEndOfInput() { _, _ = io.Copy(io.Discard, os.Stdin) }
 
-func childOpen(path string) error {
-	db, err := Open(context.Background(), path, Options{})
+func childOpen(path string) error { return childTry(path, Options{}) }
+
+func childRead(path string) error { return childTry(path, Options{ReadOnly: true}) }
+
+func childTry(path string, options Options) error {
+	db, err := Open(context.Background(), path, options)
 	if err != nil {
 		for _, kind := range []error{ErrReadOnly, ErrNotState, ErrLocked} {
 			if errors.Is(err, kind) {

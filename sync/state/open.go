@@ -149,7 +149,7 @@ func writerPragmas(options Options) []string {
 func (db *DB) openReadOnly(ctx context.Context, options Options) error {
 	options.ReadOnly = true
 	version, err := db.openReader(ctx, options, "mode=ro")
-	if code(err) == sqlite3.SQLITE_CANTOPEN {
+	if c := code(err); c == sqlite3.SQLITE_CANTOPEN || c == sqlite3.SQLITE_READONLY {
 		if _, missing := os.Stat(db.path + "-wal"); errors.Is(missing, fs.ErrNotExist) {
 			version, err = db.openReader(ctx, options, "immutable=1")
 		}
