@@ -34,6 +34,7 @@ type fake struct {
 	path          string // of a site in a subfolder
 	plain         bool   // plain permalinks
 	batch         bool   // 6.6: users take part in batch/v1
+	batchRefused  bool   // they do not, whatever the site says
 	columns       bool   // 6.8: search_columns is obeyed
 	multisite     bool
 	early         bool   // a plugin asks for the current user early: other codes for a wrong password
@@ -481,7 +482,7 @@ func (f *fake) serveBatch(r *fakeRequest) *fakeAnswer {
 		body, _ := part["body"].(map[string]any)
 		inner := fakeRequest{method: method, route: u.Path, query: u.Query(), body: body, who: r.who, headers: http.Header{}}
 		answer := refuse(400, "rest_batch_not_allowed", "The requested route does not support batch requests.")
-		if f.batch {
+		if f.batch && !f.batchRefused {
 			answer = f.dispatch(&inner)
 		}
 		responses = append(responses, map[string]any{"body": answer.body, "status": answer.status, "headers": []any{}})

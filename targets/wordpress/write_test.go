@@ -378,15 +378,7 @@ func TestBatches(t *testing.T) {
 }
 
 // refuseBatchItems is a site that says that users take part in batches, and then refuses.
-func refuseBatchItems(f *fake) {
-	f.batch = true
-	f.meddle = func(w http.ResponseWriter, r *http.Request) bool {
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		f.batch = r.Method == http.MethodOptions
-		return false
-	}
-}
+func refuseBatchItems(f *fake) { f.batch, f.batchRefused = true, true }
 
 func removeBatchRoute(f *fake) {
 	f.batch = true
