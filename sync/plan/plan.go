@@ -211,11 +211,14 @@ func (p *Plan) Token() string {
 	return hex.EncodeToString(sum[:5])
 }
 
-// Counts returns how many operations of each action the plan has, per side.
+// Counts returns how many operations of each action the plan has, per side. The first half of an exchange of values is not
+// counted: nobody asked for it.
 func (p *Plan) Counts() map[Side]map[Action]int {
 	counts := map[Side]map[Action]int{Source: {}, Target: {}}
 	for _, o := range p.Operations {
-		counts[o.Side][o.Action]++
+		if !o.Temporary {
+			counts[o.Side][o.Action]++
+		}
 	}
 	return counts
 }

@@ -127,7 +127,7 @@ func (l *listing) accounts(ctx context.Context) error {
 		if err != nil && !errors.Is(err, directory.Unsupported) {
 			return err
 		}
-		if len(parts) > 1 {
+		if len(parts) > 0 {
 			cursors = parts
 		}
 	}
