@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -109,47 +110,51 @@ func (w *world) witnesses(ctx context.Context, look []state.LinkHead) error {
 			suspects = append(suspects, head.SourceID)
 		}
 	}
-	if allowed, limited := w.sync.Limits.Removals.Of(w.linkedCount); limited && len(w.approved) == 0 &&
-		len(suspects) > max(allowed, w.sync.Limits.RemovalsFloor) {
-		// The guard will refuse this anyway. Count them as gone for the refusal, without a look-up for each.
-		for _, id := range suspects {
-			w.gone[id] = true
-		}
-		return nil
+	confirmed, alive, err := lookUpSuspects(ctx, getter, suspects, max(1, w.sourceSide.ReadConcurrency))
+	if err != nil {
+		return err
 	}
-	var alive []string
-	found := make(chan string, len(suspects))
-	confirmed := make(chan string, len(suspects))
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(max(1, w.sourceSide.ReadConcurrency))
-	for _, id := range suspects {
-		group.Go(func() error {
-			_, err := getter.GetAccount(ctx, id)
-			switch {
-			case err == nil:
-				found <- id
-			case errors.Is(err, directory.NotFound):
-				confirmed <- id
-			case ctx.Err() != nil:
-				return ctx.Err()
-			}
-			return nil // no answer is no witness
-		})
-	}
-	err := group.Wait()
-	close(found)
-	close(confirmed)
-	for id := range found {
-		alive = append(alive, id)
-	}
-	for id := range confirmed {
+	for _, id := range confirmed {
 		w.gone[id] = true
 	}
 	if len(alive) > 0 {
 		slices.Sort(alive)
 		w.source.Certificate.Contradict(fmt.Sprintf("%d accounts that the listing lacks exist when they are asked for (%s)", len(alive), first(alive, 3)))
 	}
-	return err
+	return nil
+}
+
+// lookUpSuspects asks for each of the ids. It stops early once one of them is found: then nobody loses access in this run,
+// and a listing that lacks half of the people is not followed by thousands of look-ups. No answer is no witness.
+func lookUpSuspects(ctx context.Context, getter directory.Getter, ids []string, concurrency int) (gone, alive []string, err error) {
+	var mu sync.Mutex
+	found := false
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(concurrency)
+	for _, id := range ids {
+		group.Go(func() error {
+			mu.Lock()
+			enough := found
+			mu.Unlock()
+			if enough {
+				return nil
+			}
+			_, err := getter.GetAccount(ctx, id)
+			mu.Lock()
+			defer mu.Unlock()
+			switch {
+			case err == nil:
+				alive, found = append(alive, id), true
+			case errors.Is(err, directory.NotFound):
+				gone = append(gone, id)
+			case ctx.Err() != nil:
+				return ctx.Err()
+			}
+			return nil
+		})
+	}
+	err = group.Wait()
+	return gone, alive, err
 }
 
 // needsWitness reports that something would follow from the account's absence.

@@ -59,6 +59,9 @@ func (w *world) run(ctx context.Context, report *Report, lease *state.Lease) err
 	var result apply.Result
 	var broken error
 	if !w.verdict.Refused {
+		if err := w.accept(ctx, report); err != nil {
+			return err
+		}
 		w.engine.options.Log.Info("plan made", "sync", w.sync.Name, "run", report.Run, "operations", len(w.plan.Operations))
 		result, broken = w.apply(ctx, report.Run, lease)
 	}
@@ -69,7 +72,7 @@ func (w *world) run(ctx context.Context, report *Report, lease *state.Lease) err
 	if broken != nil {
 		return fmt.Errorf("the journal cannot be written, so nothing more was written to any directory: %w", broken)
 	}
-	return w.remember(ctx, report)
+	return w.remember()
 }
 
 // apply carries out the plan and saves the links of pairs without operations.
@@ -134,16 +137,19 @@ func noteFailures(notes []plan.Note) []apply.Failure {
 	return failures
 }
 
-// remember keeps what the next run compares with.
-func (w *world) remember(ctx context.Context, report *Report) error {
-	if w.direct {
+// accept remembers the rules as those under which a whole plan was let through. A plan from an incomplete listing, or of
+// one person, lacks what the rules would do to everybody else, so it accepts nothing.
+func (w *world) accept(ctx context.Context, report *Report) error {
+	if w.direct || !w.source.Certificate.Complete || !w.target.Certificate.Complete {
 		return nil
 	}
-	ctx = context.WithoutCancel(ctx)
-	if report.Status != StatusRefused && report.Status != StatusFailed {
-		if err := w.engine.acceptRules(ctx, w.sync.Name, w.rules, report.Run); err != nil {
-			return err
-		}
+	return w.engine.acceptRules(ctx, w.sync.Name, w.rules, report.Run)
+}
+
+// remember keeps the listings, which explanations work from.
+func (w *world) remember() error {
+	if w.direct {
+		return nil
 	}
 	for _, s := range []interface{ Keep(string) error }{w.source, w.target} {
 		if err := s.Keep(w.engine.options.Snapshots); err != nil {

@@ -159,7 +159,6 @@ func TestListingThatHidesAnAccountIsContradicted(t *testing.T) {
 	r.source.Remove(ids[3], ids[4])
 	r.source.SetFault(func(op string, _ int) error {
 		if op == memory.OpGetAccount { // it exists after all
-			r.source.SetFault(nil)
 			r.source.Put(hidden)
 		}
 		return nil

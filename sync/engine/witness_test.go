@@ -1,0 +1,93 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/rollcall-sync/rollcall/sync/directory"
+	"github.com/rollcall-sync/rollcall/sync/directory/memory"
+	"github.com/rollcall-sync/rollcall/sync/rules"
+)
+
+// uncounted is a source whose listing can be cut without a count that would tell.
+func uncounted(d *memory.Directory) directory.Directory {
+	return struct {
+		directory.Directory
+		directory.Getter
+		directory.Finder
+		directory.GroupLister
+		directory.MemberLister
+	}{d.Core(), d, d, d, d}
+}
+
+// hide leaves accounts out of every listing; asked for by id, they are there.
+func (r *rig) hide(ids ...string) {
+	r.source.SetTamper(func(_ directory.ListRequest, page *directory.AccountPage) {
+		page.Total = -1
+		page.Accounts = slices.DeleteFunc(page.Accounts, func(a directory.Account) bool { return slices.Contains(ids, a.ID) })
+	})
+}
+
+// Many suspects, most of whom have nothing to lose: the budget does not refuse the plan, so each has to be asked for.
+func TestHiddenPeopleKeepAccessAlsoAmongManySuspects(t *testing.T) {
+	r := newRig(t)
+	r.job.Source = uncounted(r.source)
+	r.hide()
+	ids := r.people(30)
+	r.run()
+	for _, id := range ids[:8] {
+		link, err := r.db.LinkBySource(t.Context(), r.job.Sync.Name, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.target.Edit(link.TargetID, func(a *directory.Account) { a.Status = directory.StatusInactive })
+	}
+	r.run()
+	r.hide(ids[:10]...) // two of them active on both sides
+	report := r.expect(StatusWithheld)
+	if clauses := fmt.Sprint(report.Certificate.Source.Clauses); !strings.Contains(clauses, "exist when they are asked for") {
+		t.Errorf("clauses %s", clauses)
+	}
+	r.hide()
+	r.expect(StatusNothing)
+}
+
+// A listing that lacks many is not followed by a look-up for each of them.
+func TestOneHiddenPersonFoundIsEnough(t *testing.T) {
+	r := newRig(t)
+	r.source = memory.New(memory.Options{Name: "staff", PageSize: 1000, ReadConcurrency: 1})
+	r.source.PutGroup(directory.Group{ID: "g-web", Name: "Web editors"})
+	r.job.Source = uncounted(r.source)
+	r.hide()
+	ids := r.people(400)
+	r.run()
+	r.hide(ids[:150]...)
+	r.expect(StatusWithheld)
+	if calls := r.source.Calls(memory.OpGetAccount); calls > 5 {
+		t.Errorf("%d look-ups, want a handful", calls)
+	}
+}
+
+// Rules are accepted with the first whole plan that is let through, not with a plan that withheld what they take away.
+func TestChangedRulesNeedApprovalAlsoAfterAWithheldRun(t *testing.T) {
+	r := newRig(t, func(s *rules.Sync) { s.Limits.Removals = rules.Amount{Unlimited: true} })
+	ids := r.people(30)
+	for _, id := range ids {
+		r.source.Join(id, "g-web")
+	}
+	r.run()
+	r.job.Sync.Groups = []rules.Group{{Target: "editor", When: "false"}, {Target: "subscriber", When: "true"}}
+	r.source.SetTamper(func(_ directory.ListRequest, page *directory.AccountPage) { page.Doubt = "bare records" })
+	r.expect(StatusWithheld)
+	r.source.SetTamper(nil)
+	report := r.expect(StatusRefused)
+	if report.Verdict == nil || len(report.Verdict.Reasons) != 1 || report.Verdict.Reasons[0].Rule != "rules" {
+		t.Fatalf("verdict %+v", report.Verdict)
+	}
+	r.job.Approve = report.Verdict.Token
+	r.expect(StatusOK, "group_removed 30")
+	r.job.Approve = ""
+	r.expect(StatusNothing)
+}
