@@ -79,7 +79,8 @@ func (s *site) ListAccounts(ctx context.Context, request directory.ListRequest) 
 		}
 		number = n
 	}
-	p, err := s.fetch(ctx, op, number, s.size(request.Size), s.fieldNames(request.Attributes), nil)
+	size := s.size(request.Size)
+	p, err := s.fetch(ctx, op, number, size, s.fieldNames(request.Attributes), nil)
 	if err != nil {
 		return directory.AccountPage{}, err
 	}
@@ -87,6 +88,7 @@ func (s *site) ListAccounts(ctx context.Context, request directory.ListRequest) 
 	if err != nil {
 		return directory.AccountPage{}, err
 	}
+	s.sightings.page(number, size, p, accounts)
 	result := directory.AccountPage{Accounts: accounts, Total: p.total, Doubt: s.doubt(p, accounts)}
 	if number < p.pages {
 		result.Next = strconv.Itoa(number + 1)

@@ -102,6 +102,54 @@ func TestTheNumberOfRequestsOfEachCall(t *testing.T) {
 	}
 }
 
+// What the engine asks for when nothing changes, and for one person who is linked.
+func TestAQuietNightCostsThePagesAndAHandful(t *testing.T) {
+	t.Parallel()
+	f := newFake()
+	f.addMany(999, "subscriber")
+	address := f.start(t)
+	for _, c := range []struct {
+		name    string
+		want    int
+		options []any
+		call    func(t *testing.T, s *site)
+	}{
+		{"a night of 1,000 people", 10 + 4, nil, func(t *testing.T, s *site) {
+			request := directory.ListRequest{Attributes: []string{directory.Email}}
+			_, e1 := s.Self(t.Context())
+			_, e2 := s.CountAccounts(t.Context())
+			cursors, e3 := s.Partition(t.Context(), request)
+			for _, request.Cursor = range cursors {
+				if _, err := s.ListAccounts(t.Context(), request); err != nil {
+					t.Error(err)
+				}
+			}
+			_, e4 := s.CountAccounts(t.Context())
+			_, e5 := s.ListGroups(t.Context(), directory.GroupListRequest{})
+			if err := errors.Join(e1, e2, e3, e4, e5); err != nil || len(cursors) != 10 {
+				t.Errorf("%d pages, %v", len(cursors), err)
+			}
+		}},
+		{"one person, with the option roles", 5, []any{"roles", []string{"member"}}, func(t *testing.T, s *site) {
+			_, e1 := s.Self(t.Context())
+			_, e2 := s.GetAccount(t.Context(), "17")
+			_, e3 := s.FindAccounts(t.Context(), directory.Username, "person0016")
+			_, e4 := s.FindAccounts(t.Context(), directory.Email, "person0016@example.com")
+			_, e5 := s.ListGroups(t.Context(), directory.GroupListRequest{})
+			_, e6 := s.UpdateAccount(t.Context(), directory.UpdateRequest{ID: "17", Set: directory.Attributes{directory.Nickname: directory.Text("x")}})
+			if err := errors.Join(e1, e2, e3, e4, e5, e6); err != nil {
+				t.Error(err)
+			}
+		}},
+	} {
+		f.sent()
+		c.call(t, openAt(t, address, c.options...))
+		if sent := f.sent(); len(sent) != c.want {
+			t.Errorf("%s: %d requests, want %d: %q", c.name, len(sent), c.want, sent)
+		}
+	}
+}
+
 func TestOnlyWhatIsNeededIsAskedFor(t *testing.T) {
 	t.Parallel()
 	f := newFake()
@@ -328,135 +376,5 @@ func TestStatusComesFromRolesAndFlag(t *testing.T) {
 	unknown, doubts := read("deactivated_meta", "no_such_lock")
 	if unknown["locked"] != directory.StatusUnknown || unknown["roleless"] != directory.StatusInactive || len(doubts) == 0 {
 		t.Errorf("with an unregistered flag: %v, doubts %q", unknown, doubts)
-	}
-}
-
-func TestFindingComparesAsTheDatabaseDoes(t *testing.T) {
-	t.Parallel()
-	for name, columns := range map[string]bool{"before 6.8": false, "since 6.8": true} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			f := newFake()
-			f.columns = columns
-			f.addMany(150, "subscriber")
-			for _, u := range []*fakeUser{
-				{login: "Anna", email: "anna@example.com"},
-				{login: "joanna", email: "joanna@example.com", name: "Anna"},
-				{login: "anna.b", email: "x.anna@example.com"},
-				{login: "mail@example.com", email: "other@example.com"},
-				{login: "someone", email: "mail@example.com"},
-				{login: "rd", email: "r&amp;d@example.com"}, // WordPress stores & like this
-				{login: "twin", email: "twin@example.com"},
-				{login: "TWIN", email: "TWIN@example.com"}, // two equal creations at once leave this
-				{login: "zoë", email: "zoe@example.com"},
-				{login: "12", email: "twelve@example.com"},
-			} {
-				u.roles = []string{"subscriber"}
-				f.add(u)
-			}
-			s := f.open(t)
-			for _, c := range []struct {
-				attribute, value string
-				want             []string
-			}{
-				{directory.Username, "anna", []string{"Anna"}},
-				{directory.Username, "ann", nil},
-				{directory.Username, "mail@example.com", []string{"mail@example.com"}},
-				{directory.Username, "twin", []string{"twin", "TWIN"}},
-				{directory.Username, "zoe", []string{"zoë"}},
-				{directory.Username, "12", []string{"12"}},
-				{directory.Username, "", nil},
-				{directory.Username, "*", nil},
-				{directory.Username, "person*", nil},
-				{directory.Email, "Anna@Example.com", []string{"Anna"}},
-				{directory.Email, "mail@example.com", []string{"someone"}},
-				{directory.Email, "r&d@example.com", []string{"rd"}},
-				{directory.Email, "@example.com", nil}, // finds everybody on two pages, and nobody is called so
-				{directory.ID, "1", []string{"admin"}},
-				{directory.ID, "999", nil},
-				{directory.ID, "01", nil},
-			} {
-				found, err := s.FindAccounts(t.Context(), c.attribute, c.value)
-				if err != nil {
-					t.Errorf("%s %q: %v", c.attribute, c.value, err)
-				}
-				var got []string
-				for _, a := range found {
-					got = append(got, a.Label())
-				}
-				if !slices.Equal(got, c.want) {
-					t.Errorf("%s %q finds %q, want %q", c.attribute, c.value, got, c.want)
-				}
-			}
-			if _, err := s.FindAccounts(t.Context(), directory.DisplayName, "Anna"); !errors.Is(err, directory.Unsupported) {
-				t.Errorf("find by display name: %v", err)
-			}
-		})
-	}
-}
-
-func TestOnlyWordPressItselfCanSayThatAnAccountIsGone(t *testing.T) {
-	t.Parallel()
-	f := newFake()
-	s := f.open(t)
-	if _, err := s.GetAccount(t.Context(), "77"); !errors.Is(err, directory.NotFound) {
-		t.Errorf("a missing account: %v", err)
-	}
-	for name, answer := range map[string]func(w http.ResponseWriter){
-		"no route": func(w http.ResponseWriter) {
-			w.WriteHeader(404)
-			_, _ = w.Write([]byte(`{"code":"rest_no_route","message":"No route"}`))
-		},
-		"a web page": func(w http.ResponseWriter) { w.WriteHeader(404); _, _ = w.Write([]byte("<html>Not found</html>")) },
-		"nothing":    func(w http.ResponseWriter) { w.WriteHeader(404) },
-		"gone":       func(w http.ResponseWriter) { w.WriteHeader(410); _, _ = w.Write([]byte("<html>Gone</html>")) },
-		"another account": func(w http.ResponseWriter) {
-			_, _ = w.Write([]byte(`{"id":1,"username":"admin","roles":[],"capabilities":{}}`))
-		},
-		"the wrong code": func(w http.ResponseWriter) {
-			w.WriteHeader(400)
-			_, _ = w.Write([]byte(`{"code":"rest_user_invalid_id","message":"Invalid"}`))
-		},
-	} {
-		f.meddle = func(w http.ResponseWriter, _ *http.Request) bool { answer(w); return true }
-		if _, err := s.GetAccount(t.Context(), "77"); err == nil || errors.Is(err, directory.NotFound) {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-}
-
-func TestRolesAreGatheredFromTheUsersOrTakenFromTheOption(t *testing.T) {
-	t.Parallel()
-	f := newFake()
-	f.addMany(250, "subscriber")
-	f.add(&fakeUser{login: "m", email: "m@example.com", roles: []string{"member"}})
-	names := func(s *site) (all []string) {
-		page, err := s.ListGroups(t.Context(), directory.GroupListRequest{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, g := range page.Groups {
-			all = append(all, g.ID)
-			if (g.ReadOnly != "") != (g.ID == "administrator") {
-				t.Errorf("the role %s is read-only: %q", g.ID, g.ReadOnly)
-			}
-		}
-		return all
-	}
-	core := []string{"administrator", "author", "contributor", "editor"}
-	s := f.open(t)
-	if got := names(s); !slices.Equal(got, append(slices.Clone(core), "member", "subscriber")) {
-		t.Errorf("gathered: %q", got)
-	}
-	f.sent()
-	if names(s); len(f.sent()) != 0 {
-		t.Error("the users are read twice for their roles")
-	}
-	if got := names(f.open(t, "roles", []string{"customer"}, "default_role", "guest")); !slices.Equal(got, append(slices.Clone(core[:2]), "contributor", "customer", "editor", "guest", "subscriber")) {
-		t.Errorf("with the option: %q", got)
-	}
-	f.schemaRoles = true
-	if got := names(f.open(t)); !slices.Contains(got, "helpdesk") {
-		t.Errorf("from the schema: %q", got)
 	}
 }

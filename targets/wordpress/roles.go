@@ -6,16 +6,22 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/rollcall-sync/rollcall/sync/directory"
 )
 
-// ListGroups implements [directory.GroupLister]. WordPress tells nobody over the API which roles it has. With the option
-// roles they are WordPress's own five, the default role and the configured ones, without a request; else all users are
-// read, with nothing but their roles, and what is found takes the place of the configured ones. A role that nobody has is
-// then not seen, unless a plugin makes the schema of the API tell the roles.
+// ListGroups implements [directory.GroupLister]. WordPress tells nobody over the API which roles it has. They are its own
+// five, the default role, and besides, from the first of these that there is:
+//
+//	the option roles         no request
+//	the last whole listing   no request; a sync lists the accounts before it asks for the groups
+//	the schema of the API    one request, where a plugin makes it tell the roles
+//	all users                read once more, with nothing but their roles
+//
+// In the listings a role that nobody has is not seen.
 func (s *site) ListGroups(ctx context.Context, request directory.GroupListRequest) (directory.GroupPage, error) {
 	const op = "list groups"
 	refuse := func(kind directory.ErrorKind, err error) (directory.GroupPage, error) {
@@ -34,9 +40,12 @@ func (s *site) ListGroups(ctx context.Context, request directory.GroupListReques
 	}
 	more := s.roles
 	if len(more) == 0 {
-		var err error
-		if more, err = s.found.get(func() ([]string, error) { return s.gather(ctx, op) }); err != nil {
-			return directory.GroupPage{}, err
+		var whole bool
+		if more, whole = s.sightings.roles(); !whole {
+			var err error
+			if more, err = s.found.get(func() ([]string, error) { return s.gather(ctx, op) }); err != nil {
+				return directory.GroupPage{}, err
+			}
 		}
 	}
 	roles := union(coreRoles, append([]string{s.defaultRole}, more...))
@@ -79,6 +88,47 @@ func (s *site) grantable(k call, roles []string) error {
 		}
 	}
 	return nil
+}
+
+// sightings are the roles seen on the pages of the last listing of accounts. The zero value has seen nothing.
+type sightings struct {
+	mu    sync.Mutex
+	size  int              // rows of a page; pages of another size divide the users otherwise
+	last  int              // number of the last page
+	pages map[int][]string // roles by number of the page
+}
+
+// page keeps the roles of one page. A page from which rows are missing does not count as seen.
+func (v *sightings) page(number, size int, p page, accounts []directory.Account) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if size != v.size {
+		v.size, v.pages = size, map[int][]string{}
+	}
+	v.last = p.pages
+	if len(p.rows) != p.expected {
+		delete(v.pages, number)
+		return
+	}
+	var roles []string
+	for _, a := range accounts {
+		roles = union(roles, a.Groups)
+	}
+	v.pages[number] = roles
+}
+
+// roles returns what was seen and whether every page was.
+func (v *sightings) roles() (all []string, whole bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for number := 1; number <= v.last; number++ {
+		roles, seen := v.pages[number]
+		if !seen {
+			return nil, false
+		}
+		all = union(all, roles)
+	}
+	return all, v.last > 0
 }
 
 // gather reads the roles of all users.

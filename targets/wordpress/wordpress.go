@@ -62,7 +62,7 @@ func options() []directory.Option {
 		},
 		{
 			Name: "roles", Type: directory.OptionList, Example: "[shop_customer, member]",
-			Doc: "Roles of the site besides WordPress's own five; WordPress has no list of them, and without this option all users are read to find them.",
+			Doc: "Roles of the site besides WordPress's own five; WordPress has no list of them, and without this option they are found in the listing of all users, also where only one person is synchronised.",
 		},
 		{
 			Name: "reassign_to", Type: directory.OptionText, Example: "webmaster",
@@ -114,11 +114,12 @@ type site struct {
 	batchSize    int
 	writeWorkers int
 
-	busy     locks
-	features remembered[features]
-	self     remembered[string]
-	reassign remembered[string]
-	found    remembered[[]string] // roles found in the records
+	busy      locks
+	features  remembered[features]
+	self      remembered[string]
+	reassign  remembered[string]
+	sightings sightings
+	found     remembered[[]string] // roles found by reading all users for them
 }
 
 func open(settings directory.Settings) (directory.Directory, error) {
