@@ -51,6 +51,8 @@ type app struct {
 	traceMu sync.Mutex
 	// temporary is a folder to remove at the end.
 	temporary string
+	// types are the kinds of directories that a configuration may name; nil means all of this program.
+	types []directory.Type
 	// now and sleep are the clock; nil means the real one.
 	now   func() time.Time
 	sleep func(context.Context, time.Duration) error
@@ -64,8 +66,12 @@ func (a *app) load(lenient bool) error {
 	if a.config != nil {
 		return nil
 	}
+	known := a.types
+	if known == nil {
+		known = types()
+	}
 	loaded, err := config.Load(config.Options{
-		Paths: a.configPaths, Types: types(), Viper: a.viper, CheckExpressions: checkExpressions, AllowMissingSecrets: lenient,
+		Paths: a.configPaths, Types: known, Viper: a.viper, CheckExpressions: checkExpressions, AllowMissingSecrets: lenient,
 	})
 	if err != nil {
 		return usageError{err}
@@ -214,7 +220,11 @@ func (a *app) job(sync rules.Sync, trigger string) (engine.Job, error) {
 		switch {
 		case other.Name == sync.Name:
 			before = false
-		case other.Target == sync.Target:
+		case other.Target != sync.Target:
+			if err := a.distinct(sync.Target, target, other.Target); err != nil {
+				return engine.Job{}, err
+			}
+		default:
 			job.Others = append(job.Others, other)
 			if before {
 				job.Earlier++
@@ -222,6 +232,20 @@ func (a *app) job(sync rules.Sync, trigger string) (engine.Job, error) {
 		}
 	}
 	return job, nil
+}
+
+// distinct refuses two names for one target: whether somebody else still needs an account is remembered by name, so with
+// two of them one sync would take access away that the other gives.
+func (a *app) distinct(name string, d directory.Directory, otherName string) error {
+	other, err := a.directory(otherName)
+	if err != nil {
+		a.log.Debug("not compared with another target, which cannot be opened", "directory", otherName, "error", err)
+		return nil
+	}
+	if identity := d.Describe().Identity; identity == other.Describe().Identity {
+		return usageError{fmt.Errorf("directories %s and %s are the same place (%s); let both syncs use one of the names", name, otherName, identity)}
+	}
+	return nil
 }
 
 // extent says how much of a sync is looked at; the same flags mean the same in plan, sync and import.

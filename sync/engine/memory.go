@@ -18,36 +18,53 @@ import (
 const approvalLife = 7 * 24 * time.Hour
 
 type acceptedRules struct {
-	Fingerprint string    `json:"fingerprint"`
-	Run         string    `json:"run"`
-	At          time.Time `json:"at"`
+	Fingerprint string `json:"fingerprint"`
+	// Source and Target are the identities of the directories.
+	Source string    `json:"source,omitempty"`
+	Target string    `json:"target,omitempty"`
+	Run    string    `json:"run"`
+	At     time.Time `json:"at"`
 }
 
 func rulesKey(sync string) string           { return "rules/" + sync }
 func approvalKey(sync, token string) string { return "approval/" + sync + "/" + token }
 
-func (e *Engine) acceptRules(ctx context.Context, sync, fingerprint, run string) error {
-	data, err := json.Marshal(acceptedRules{fingerprint, run, e.options.Now().UTC()})
+// accept remembers the rules and the places as those under which a whole plan was let through. A plan from an incomplete
+// listing, or of one person, lacks what they would do to everybody else, so it accepts nothing.
+func (w *world) accept(ctx context.Context, report *Report) error {
+	if w.direct || !w.source.Certificate.Complete || !w.target.Certificate.Complete {
+		return nil
+	}
+	data, err := json.Marshal(acceptedRules{w.rules, w.sourceSide.Identity, w.targetSide.Identity, report.Run, w.engine.options.Now().UTC()})
 	if err != nil {
 		return err
 	}
-	return e.options.State.SetMeta(ctx, rulesKey(sync), string(data))
+	return w.engine.options.State.SetMeta(ctx, rulesKey(w.sync.Name), string(data))
 }
 
-// rulesChanged says since which run the rules are different; empty when they are not, or when nobody is linked yet.
-func (w *world) rulesChanged(ctx context.Context) (string, error) {
+// changedSince says what is different from the last accepted run: the rules, and where a directory is. Both are empty when
+// nothing is, or when nobody is linked yet.
+func (w *world) changedSince(ctx context.Context) (changedRules, moved string, err error) {
 	text, err := w.engine.options.State.Meta(ctx, rulesKey(w.sync.Name))
 	if err != nil || text == "" || w.linkedCount == 0 {
-		return "", err
+		return "", "", err
 	}
 	var last acceptedRules
 	if err := json.Unmarshal([]byte(text), &last); err != nil {
-		return "", fmt.Errorf("state: what is kept of the rules of %s cannot be read: %w", w.sync.Name, err)
+		return "", "", fmt.Errorf("state: what is kept of the rules of %s cannot be read: %w", w.sync.Name, err)
 	}
-	if last.Fingerprint == w.rules {
-		return "", nil
+	when := fmt.Sprintf("run %s of %s", last.Run, last.At.Format(time.DateOnly))
+	if last.Fingerprint != w.rules {
+		changedRules = when
 	}
-	return fmt.Sprintf("run %s of %s", last.Run, last.At.Format(time.DateOnly)), nil
+	for _, side := range []struct{ name, was, is string }{
+		{w.sourceSide.Name, last.Source, w.sourceSide.Identity}, {w.targetSide.Name, last.Target, w.targetSide.Identity},
+	} {
+		if side.was != "" && side.was != side.is {
+			moved = fmt.Sprintf("%s is %s now and was %s in %s", side.name, side.is, side.was, when)
+		}
+	}
+	return changedRules, moved, nil
 }
 
 type offeredApproval struct {

@@ -137,15 +137,6 @@ func noteFailures(notes []plan.Note) []apply.Failure {
 	return failures
 }
 
-// accept remembers the rules as those under which a whole plan was let through. A plan from an incomplete listing, or of
-// one person, lacks what the rules would do to everybody else, so it accepts nothing.
-func (w *world) accept(ctx context.Context, report *Report) error {
-	if w.direct || !w.source.Certificate.Complete || !w.target.Certificate.Complete {
-		return nil
-	}
-	return w.engine.acceptRules(ctx, w.sync.Name, w.rules, report.Run)
-}
-
 // remember keeps the listings, which explanations work from.
 func (w *world) remember() error {
 	if w.direct {

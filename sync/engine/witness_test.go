@@ -91,3 +91,27 @@ func TestChangedRulesNeedApprovalAlsoAfterAWithheldRun(t *testing.T) {
 	r.job.Approve = ""
 	r.expect(StatusNothing)
 }
+
+// Another site has other people under the same ids.
+func TestAnotherPlaceNeedsApproval(t *testing.T) {
+	r := newRig(t)
+	ids := r.people(5)
+	r.run()
+	r.run()
+	moved := memory.New(memory.Options{Name: "website", Identity: "memory:staging", PageSize: 10, GroupsInline: true})
+	moved.PutGroup(directory.Group{ID: "editor", Name: "editor"}, directory.Group{ID: "subscriber", Name: "subscriber"})
+	for i := range 5 {
+		stranger := person(fmt.Sprintf("stranger%d", i), "Some", "Body")
+		stranger.Groups = []string{"subscriber"}
+		moved.Put(stranger)
+	}
+	r.job.Target = moved
+	r.source.Set(ids[0], directory.Attributes{"last_name": directory.Text("Married")})
+	report := r.expect(StatusRefused)
+	if want := "website is memory:staging now and was memory:website"; !strings.Contains(strings.Join(report.Reasons, "\n"), want) {
+		t.Errorf("reasons %v", report.Reasons)
+	}
+	if moved.Writes() != 0 {
+		t.Errorf("%d writes", moved.Writes())
+	}
+}

@@ -301,7 +301,7 @@ func (w *world) judge(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	changed, err := w.rulesChanged(ctx)
+	changed, moved, err := w.changedSince(ctx)
 	if err != nil {
 		return err
 	}
@@ -310,7 +310,7 @@ func (w *world) judge(ctx context.Context) error {
 		command = "rollcall sync " + w.sync.Name + " --approve"
 	}
 	w.verdict = guard.Judge(guard.Input{
-		Plan: &w.plan, Limits: w.sync.Limits, Linked: w.linkedCount, UsualRemovals: usual, RulesChanged: changed,
+		Plan: &w.plan, Limits: w.sync.Limits, Linked: w.linkedCount, UsualRemovals: usual, RulesChanged: changed, Moved: moved,
 		Guarded: w.guarded, Approved: w.approved, Approve: command,
 	})
 	if w.verdict.Token != "" {

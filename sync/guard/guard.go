@@ -22,6 +22,9 @@ type Input struct {
 	// RulesChanged says since which run the scope or the rules are different; empty when they are the same, or on a
 	// first run.
 	RulesChanged string
+	// Moved says which directory is another place than in the last accepted run; empty when none is. Ids of one place mean
+	// other people in another.
+	Moved string
 	// Guarded tells why an account is never written; the plan must not write it. Empty for everyone else.
 	Guarded func(side plan.Side, id string) string
 	// Approved are the keys (plan.Keys) that an administrator has approved; nil when nobody has.
@@ -56,7 +59,7 @@ func Judge(in Input) Verdict {
 	if reason, ok := lockout(in); !ok {
 		return Verdict{Refused: true, Reasons: []Reason{reason}}
 	}
-	for _, rule := range []func(Input) (Reason, bool){removals, creations, updates, changedRules} {
+	for _, rule := range []func(Input) (Reason, bool){removals, creations, updates, changedRules, moved} {
 		if reason, ok := rule(in); !ok {
 			v.Reasons = append(v.Reasons, reason)
 		}
@@ -150,6 +153,15 @@ func changedRules(in Input) (Reason, bool) {
 	}
 	return Reason{Rule: "rules", Message: fmt.Sprintf("scope or rules were changed since %s; this plan of %s needs approval once: %s",
 		in.RulesChanged, count(len(in.Plan.Operations), "operation"), names(in.Plan.Operations))}, false
+}
+
+// moved makes the first run against another place plan-only.
+func moved(in Input) (Reason, bool) {
+	if in.Moved == "" || len(in.Plan.Operations) == 0 {
+		return Reason{}, true
+	}
+	return Reason{Rule: "place", Message: fmt.Sprintf("%s; if it is the same site under a new address, this plan of %s needs approval once, otherwise use a state file of its own: %s",
+		in.Moved, count(len(in.Plan.Operations), "operation"), names(in.Plan.Operations))}, false
 }
 
 // beyondApproval returns the operations that the approval does not name.
