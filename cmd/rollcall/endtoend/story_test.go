@@ -1,13 +1,7 @@
 package endtoend
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -18,76 +12,24 @@ import (
 
 // night is one configuration between a real Keycloak and a real WordPress.
 type night struct {
-	t      *testing.T
-	folder string
-	realm  *real.Realm
-	site   *real.WordPressSite
-	config string
+	*program
+	realm *real.Realm
+	site  *real.WordPressSite
 }
 
-// newNight writes a configuration; rules are the lines below the sync, indented by four spaces.
-func newNight(t *testing.T, realm *real.Realm, site *real.WordPressSite, rules string) *night {
+// newNight writes a configuration with the sync staff-to-website; rules are the lines below it, indented by four spaces.
+// address is where the site is reached, which may be a proxy's.
+func newNight(t *testing.T, realm *real.Realm, site *real.WordPressSite, address, rules string) *night {
 	t.Helper()
-	n := &night{t: t, folder: t.TempDir(), realm: realm, site: site}
-	n.config = filepath.Join(n.folder, "rollcall.yaml")
-	text := fmt.Sprintf(`state: rollcall.db
+	return &night{realm: realm, site: site, program: newProgram(t, fmt.Sprintf(`state: rollcall.db
 directories:
-  staff: {type: keycloak, url: %q, realm: %q, client_id: %q, client_secret: %q}
-  website: {type: wordpress, url: %q, username: %q, password: %q, meta: [department]}
+  staff: %s
+  website: %s
 syncs:
   staff-to-website:
     source: staff
     target: website
-%s`, realm.URL, realm.Name, realm.ClientID, realm.ClientSecret, site.URL, site.Username, site.AppPassword, rules)
-	if err := os.WriteFile(n.config, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return n
-}
-
-// command runs the program and returns its output and exit code.
-func (n *night) command(args ...string) (out, talk string, code int) {
-	n.t.Helper()
-	var stdout, stderr bytes.Buffer
-	cmd := exec.Command(binary, append(args, "--config", n.config)...)
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	var exit *exec.ExitError
-	if err := cmd.Run(); err != nil && !errors.As(err, &exit) {
-		n.t.Fatal(err)
-	}
-	return stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()
-}
-
-// sync runs the sync and compares status and what was done.
-func (n *night) sync(status engine.Status, want string, args ...string) engine.Report {
-	n.t.Helper()
-	out, talk, _ := n.command(append([]string{"sync", "--json"}, args...)...)
-	var report engine.Report
-	if err := json.Unmarshal([]byte(out), &report); err != nil {
-		n.t.Fatalf("sync: %v\n%s\n%s", err, out, talk)
-	}
-	c := report.Counts
-	got := fmt.Sprintf("linked %d created %d updated %d activated %d deactivated %d added %d removed %d back %d",
-		c.Linked, c.Created, c.Updated, c.Activated, c.Deactivated, c.GroupAdded, c.GroupRemoved, c.WrittenBack)
-	if report.Status != status || !doneIs(got, want) {
-		n.t.Errorf("sync is %s: %s; want %s: %s\nreasons %v\nfailures %v\nnotes %v", report.Status, got, status, want, report.Reasons, report.Failures, report.Notes)
-	}
-	return report
-}
-
-// doneIs compares "created 3" with the full line, in which everything else must be zero.
-func doneIs(got, want string) bool {
-	fields, wanted := strings.Fields(got), strings.Fields(want)
-	for i := 0; i < len(fields); i += 2 {
-		expected := "0"
-		if j := slices.Index(wanted, fields[i]); j >= 0 {
-			expected = wanted[j+1]
-		}
-		if fields[i+1] != expected {
-			return false
-		}
-	}
-	return true
+%s`, keycloakLine(realm), wordPressLine(address, site), rules))}
 }
 
 const storyRules = `    attributes:
@@ -117,7 +59,7 @@ func TestKeycloakToWordPressStory(t *testing.T) {
 	realm.AddPeople(people...)
 	handMade := site.AddUser("author")
 	before := site.Query("SELECT user_login, user_email, user_pass, display_name FROM " + site.Prefix + "users WHERE ID IN (1, " + fmt.Sprint(handMade.ID) + ") ORDER BY ID")
-	n := newNight(t, realm, site, storyRules)
+	n := newNight(t, realm, site, site.URL, storyRules)
 
 	if out, talk, code := n.command("check"); code != 0 {
 		t.Fatalf("check exits with %d\n%s\n%s", code, out, talk)
