@@ -22,6 +22,18 @@ func OnCall(op string, n int, err error) func(string, int) error {
 	}
 }
 
+// Call is one call as Around sees it.
+type Call struct {
+	Op string
+	// Record is the account or group that is meant: its id, or the label of one that is yet to be made; empty for listings.
+	Record string
+	// Request is what a listing or a write was asked for; nil for the other calls.
+	Request any
+	// Answer points to what the caller will get (a page, an account, a number, a slice of results), filled when do has
+	// returned nil; nil where a call has no answer but its error.
+	Answer any
+}
+
 // begin is the start of every call: the context, the counters, the ordered fault.
 func (d *Directory) begin(ctx context.Context, op, record string) (lost bool, err error) {
 	if err := ctx.Err(); err != nil {
@@ -43,6 +55,31 @@ func (d *Directory) begin(ctx context.Context, op, record string) (lost bool, er
 		return true, nil
 	}
 	return false, d.wrap(err, op, record)
+}
+
+// around runs the work of a call, through Around where there is one.
+func (d *Directory) around(ctx context.Context, call Call, work func() error) (lost bool, err error) {
+	called := false
+	do := func() error {
+		if called {
+			panic("memory: Around did the work of one call twice")
+		}
+		called = true
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		return work()
+	}
+	if d.options.Around == nil {
+		return false, do()
+	}
+	err = d.options.Around(ctx, call, do)
+	if err == nil && !called {
+		panic("memory: Around did not do the work of a call and returned nil")
+	}
+	if errors.Is(err, ErrLostAnswer) {
+		return true, nil
+	}
+	return false, d.wrap(err, call.Op, call.Record)
 }
 
 // wrap makes an ordered fault look like the directory's own.
@@ -68,30 +105,27 @@ func (d *Directory) wrap(err error, op, record string) error {
 }
 
 // read runs a reading call.
-func (d *Directory) read(ctx context.Context, op, record string, do func() error) error {
-	lost, err := d.begin(ctx, op, record)
+func (d *Directory) read(ctx context.Context, call Call, do func() error) error {
+	lost, err := d.begin(ctx, call.Op, call.Record)
 	if err != nil {
 		return err
 	}
-	if lost {
-		return d.fail(directory.Retryable, op, record, "", "%w", ErrLostAnswer)
+	lostLater, err := d.around(ctx, call, do)
+	if lost || lostLater {
+		return d.fail(directory.Retryable, call.Op, call.Record, "", "%w", ErrLostAnswer)
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return do()
+	return err
 }
 
 // write runs a writing call.
-func (d *Directory) write(ctx context.Context, op, record string, do func() error) error {
-	lost, err := d.begin(ctx, op, record)
+func (d *Directory) write(ctx context.Context, call Call, do func() error) error {
+	lost, err := d.begin(ctx, call.Op, call.Record)
 	if err != nil {
 		return err
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	err = do()
-	if lost {
-		return d.fail(directory.UnknownOutcome, op, record, "", "%w", ErrLostAnswer)
+	lostLater, err := d.around(ctx, call, do)
+	if lost || lostLater {
+		return d.fail(directory.UnknownOutcome, call.Op, call.Record, "", "%w", ErrLostAnswer)
 	}
 	return err
 }

@@ -4,6 +4,7 @@
 package memory
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"sync"
@@ -46,6 +47,14 @@ type Options struct {
 	Fault func(op string, n int) error
 	// Tamper may change a page of accounts before it is handed out: leave rows out, set Doubt, lose a cursor.
 	Tamper func(request directory.ListRequest, page *directory.AccountPage)
+	// Around is called for each call that Fault lets through, and does its work by calling do, once at most. What it returns
+	// is what the caller gets, so it may refuse a call before it happens, lose the answer afterwards (ErrLostAnswer), wait,
+	// look at what came out of it, and change that. It is called without locks. Nil without do is a fault of the test and
+	// panics.
+	Around func(ctx context.Context, call Call, do func() error) error
+	// Refuse is asked for each account that is to be created, alone or in a bulk call; an error is its answer. It is called
+	// with locks held and must leave the directory alone.
+	Refuse func(request directory.CreateRequest) error
 }
 
 // The operations as Fault, Calls and errors name them.
@@ -73,7 +82,14 @@ const (
 type Directory struct {
 	options Options
 	desc    directory.Description
+	*content
+	calls    map[string]int
+	requests int64
+	closed   bool
+}
 
+// content is what the directory holds; all sessions share it. mu guards everything that changes, their counters too.
+type content struct {
 	mu       sync.Mutex
 	accounts map[string]*directory.Account
 	order    []string // ids of accounts, sorted
@@ -83,18 +99,15 @@ type Directory struct {
 	unique   map[string]map[string]string
 	next     int // number of the next account
 	nextPut  int // number of the next group
-	calls    map[string]int
-	requests int64
-	closed   bool
 }
 
 // New returns an empty directory.
 func New(options Options) *Directory {
 	defaults(&options)
-	d := &Directory{
-		options: options, accounts: map[string]*directory.Account{}, groups: map[string]*directory.Group{},
-		members: map[string][]string{}, unique: map[string]map[string]string{}, calls: map[string]int{},
-	}
+	d := &Directory{options: options, calls: map[string]int{}, content: &content{
+		accounts: map[string]*directory.Account{}, groups: map[string]*directory.Group{}, members: map[string][]string{},
+		unique: map[string]map[string]string{},
+	}}
 	d.desc = directory.Description{
 		Type: options.Type, Name: options.Name, Identity: options.Identity,
 		Attributes: options.Attributes, OpenAttributes: !options.Closed,
@@ -185,6 +198,19 @@ func (d *Directory) Reopen() *Directory {
 	defer d.mu.Unlock()
 	d.closed = false
 	return d
+}
+
+// Session returns another handle on the same content, as a second process that opens the directory has one: it counts its own
+// calls, is closed by itself, and has the faults that change orders. What decides about the content (attributes, groups,
+// clock) must stay as it is.
+func (d *Directory) Session(change func(*Options)) *Directory {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	other := &Directory{options: d.options, desc: d.desc, content: d.content, calls: map[string]int{}}
+	if change != nil {
+		change(&other.options)
+	}
+	return other
 }
 
 // SetFault replaces Options.Fault.

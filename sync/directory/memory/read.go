@@ -43,7 +43,7 @@ func (d *Directory) page(ids []string, op, cursor string, size int) (page []stri
 func (d *Directory) ListAccounts(ctx context.Context, request directory.ListRequest) (directory.AccountPage, error) {
 	result := directory.AccountPage{Total: -1}
 	var tamper func(directory.ListRequest, *directory.AccountPage)
-	err := d.read(ctx, OpListAccounts, "", func() error {
+	err := d.read(ctx, Call{Op: OpListAccounts, Request: request, Answer: &result}, func() error {
 		tamper = d.options.Tamper
 		ids, next, err := d.page(d.order, OpListAccounts, request.Cursor, request.Size)
 		if err != nil {
@@ -96,7 +96,7 @@ func (d *Directory) tell(id string, names []string, groups bool) directory.Accou
 
 // CountAccounts counts them.
 func (d *Directory) CountAccounts(ctx context.Context) (n int, err error) {
-	err = d.read(ctx, OpCountAccounts, "", func() error {
+	err = d.read(ctx, Call{Op: OpCountAccounts, Answer: &n}, func() error {
 		n = len(d.order)
 		return nil
 	})
@@ -105,7 +105,7 @@ func (d *Directory) CountAccounts(ctx context.Context) (n int, err error) {
 
 // Partition cuts the ids into pages.
 func (d *Directory) Partition(ctx context.Context, request directory.ListRequest) (cursors []string, err error) {
-	err = d.read(ctx, OpPartition, "", func() error {
+	err = d.read(ctx, Call{Op: OpPartition, Request: request, Answer: &cursors}, func() error {
 		size := request.Size
 		if size <= 0 || size > d.desc.PageSize {
 			size = d.desc.PageSize
@@ -121,7 +121,7 @@ func (d *Directory) Partition(ctx context.Context, request directory.ListRequest
 
 // GetAccount reads one account.
 func (d *Directory) GetAccount(ctx context.Context, id string) (account directory.Account, err error) {
-	err = d.read(ctx, OpGetAccount, id, func() error {
+	err = d.read(ctx, Call{Op: OpGetAccount, Record: id, Answer: &account}, func() error {
 		if _, err := d.mustHave(OpGetAccount, id); err != nil {
 			return err
 		}
@@ -165,7 +165,7 @@ func isASCII(s string) bool {
 
 // FindAccounts finds by any attribute that is searchable.
 func (d *Directory) FindAccounts(ctx context.Context, attribute, value string) (found []directory.Account, err error) {
-	err = d.read(ctx, OpFindAccounts, value, func() error {
+	err = d.read(ctx, Call{Op: OpFindAccounts, Record: value, Answer: &found}, func() error {
 		spec, ok := d.desc.Attribute(attribute)
 		if !ok || !spec.Searchable {
 			return d.fail(directory.Unsupported, OpFindAccounts, value, attribute, "%s cannot be searched", attribute)
@@ -190,7 +190,7 @@ func (d *Directory) FindAccounts(ctx context.Context, attribute, value string) (
 // ListGroups lists by id.
 func (d *Directory) ListGroups(ctx context.Context, request directory.GroupListRequest) (directory.GroupPage, error) {
 	result := directory.GroupPage{Total: -1}
-	err := d.read(ctx, OpListGroups, "", func() error {
+	err := d.read(ctx, Call{Op: OpListGroups, Request: request, Answer: &result}, func() error {
 		ids, next, err := d.page(d.groupIDs, OpListGroups, request.Cursor, request.Size)
 		if err != nil {
 			return err
@@ -211,7 +211,7 @@ func cloneGroup(group directory.Group) directory.Group {
 
 // ListMembers lists by account id.
 func (d *Directory) ListMembers(ctx context.Context, request directory.MemberListRequest) (result directory.MemberPage, err error) {
-	err = d.read(ctx, OpListMembers, request.Group, func() error {
+	err = d.read(ctx, Call{Op: OpListMembers, Record: request.Group, Request: request, Answer: &result}, func() error {
 		if _, ok := d.groups[request.Group]; !ok {
 			return d.fail(directory.NotFound, OpListMembers, request.Group, "", "there is no such group")
 		}
@@ -224,7 +224,7 @@ func (d *Directory) ListMembers(ctx context.Context, request directory.MemberLis
 
 // ListMemberships returns the groups of one account in sorted order.
 func (d *Directory) ListMemberships(ctx context.Context, account string) (groups []string, err error) {
-	err = d.read(ctx, OpListMemberships, account, func() error {
+	err = d.read(ctx, Call{Op: OpListMemberships, Record: account, Answer: &groups}, func() error {
 		stored, err := d.mustHave(OpListMemberships, account)
 		if err != nil {
 			return err
@@ -237,7 +237,7 @@ func (d *Directory) ListMemberships(ctx context.Context, account string) (groups
 
 // Self returns the configured account.
 func (d *Directory) Self(ctx context.Context) (id string, err error) {
-	err = d.read(ctx, OpSelf, "", func() error {
+	err = d.read(ctx, Call{Op: OpSelf, Answer: &id}, func() error {
 		id = d.options.Self
 		return nil
 	})
@@ -246,7 +246,7 @@ func (d *Directory) Self(ctx context.Context) (id string, err error) {
 
 // Check finds itself well, unless the options say otherwise.
 func (d *Directory) Check(ctx context.Context, _ directory.CheckRequest) (findings []directory.Finding, err error) {
-	err = d.read(ctx, OpCheck, "", func() error {
+	err = d.read(ctx, Call{Op: OpCheck, Answer: &findings}, func() error {
 		own := directory.Finding{Level: directory.LevelOK, Subject: "memory", Message: "the directory answers"}
 		findings = append([]directory.Finding{own}, d.options.Findings...)
 		return nil

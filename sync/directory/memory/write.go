@@ -14,7 +14,7 @@ import (
 // CreateAccount makes one account; ids count up.
 func (d *Directory) CreateAccount(ctx context.Context, request directory.CreateRequest) (account directory.Account, err error) {
 	label := directory.Account{Attributes: request.Attributes}.Label()
-	err = d.write(ctx, OpCreateAccount, label, func() error {
+	err = d.write(ctx, Call{Op: OpCreateAccount, Record: label, Request: request, Answer: &account}, func() error {
 		account, err = d.create(OpCreateAccount, label, request)
 		return err
 	})
@@ -26,7 +26,7 @@ func (d *Directory) CreateAccount(ctx context.Context, request directory.CreateR
 
 // CreateAccounts makes many, each of them on its own.
 func (d *Directory) CreateAccounts(ctx context.Context, requests []directory.CreateRequest) (results []directory.CreateResult, err error) {
-	err = d.write(ctx, OpCreateAccounts, "", func() error {
+	err = d.write(ctx, Call{Op: OpCreateAccounts, Request: requests, Answer: &results}, func() error {
 		if len(requests) > d.desc.BulkSize {
 			return d.fail(directory.Invalid, OpCreateAccounts, "", "", "%d accounts in one call, at most %d are taken", len(requests), d.desc.BulkSize)
 		}
@@ -46,6 +46,11 @@ func (d *Directory) CreateAccounts(ctx context.Context, requests []directory.Cre
 func (d *Directory) create(op, label string, request directory.CreateRequest) (directory.Account, error) {
 	if request.Status != directory.StatusActive && request.Status != directory.StatusInactive {
 		return directory.Account{}, d.fail(directory.Invalid, op, label, "", "an account cannot be created %s", request.Status)
+	}
+	if d.options.Refuse != nil {
+		if err := d.wrap(d.options.Refuse(request), op, label); err != nil {
+			return directory.Account{}, err
+		}
 	}
 	set := maps.Clone(request.Attributes)
 	if set == nil {
@@ -146,7 +151,7 @@ func (d *Directory) change(stored *directory.Account, edit func(*directory.Accou
 
 // UpdateAccount sets and clears attributes.
 func (d *Directory) UpdateAccount(ctx context.Context, request directory.UpdateRequest) (account directory.Account, err error) {
-	err = d.write(ctx, OpUpdateAccount, request.ID, func() error {
+	err = d.write(ctx, Call{Op: OpUpdateAccount, Record: request.ID, Request: request, Answer: &account}, func() error {
 		stored, err := d.mayChange(OpUpdateAccount, request.ID)
 		if err != nil {
 			return err
@@ -176,7 +181,7 @@ func (d *Directory) UpdateAccount(ctx context.Context, request directory.UpdateR
 
 // SetStatus deactivates and activates.
 func (d *Directory) SetStatus(ctx context.Context, request directory.StatusRequest) (account directory.Account, err error) {
-	err = d.write(ctx, OpSetStatus, request.ID, func() error {
+	err = d.write(ctx, Call{Op: OpSetStatus, Record: request.ID, Request: request, Answer: &account}, func() error {
 		stored, err := d.mayChange(OpSetStatus, request.ID)
 		if err != nil {
 			return err
@@ -207,7 +212,7 @@ func (d *Directory) SetStatus(ctx context.Context, request directory.StatusReque
 
 // DeleteAccount removes one account; its id is not given out again.
 func (d *Directory) DeleteAccount(ctx context.Context, id string) error {
-	return d.write(ctx, OpDeleteAccount, id, func() error {
+	return d.write(ctx, Call{Op: OpDeleteAccount, Record: id}, func() error {
 		if _, err := d.mayChange(OpDeleteAccount, id); err != nil {
 			return err
 		}
@@ -218,7 +223,7 @@ func (d *Directory) DeleteAccount(ctx context.Context, id string) error {
 
 // ChangeGroups adds and removes in one step.
 func (d *Directory) ChangeGroups(ctx context.Context, request directory.GroupsRequest) error {
-	return d.write(ctx, OpChangeGroups, request.Account, func() error {
+	return d.write(ctx, Call{Op: OpChangeGroups, Record: request.Account, Request: request}, func() error {
 		stored, err := d.mayChange(OpChangeGroups, request.Account)
 		if err != nil {
 			return err
@@ -238,7 +243,7 @@ func (d *Directory) ChangeGroups(ctx context.Context, request directory.GroupsRe
 
 // CreateGroup makes a group; ids count up.
 func (d *Directory) CreateGroup(ctx context.Context, name string) (group directory.Group, err error) {
-	err = d.write(ctx, OpCreateGroup, name, func() error {
+	err = d.write(ctx, Call{Op: OpCreateGroup, Record: name, Answer: &group}, func() error {
 		if name == "" {
 			return d.fail(directory.Invalid, OpCreateGroup, name, "", "a group needs a name")
 		}
