@@ -77,10 +77,13 @@ func (p *program) run(status engine.Status, want string, args ...string) engine.
 	p.t.Helper()
 	report := p.report(args...)
 	if got := doneIn(report); report.Status != status || got != want {
-		p.t.Errorf("%v is %s: %q; want %s: %q\nreasons %v\nfailures %v\nnotes %v", args, report.Status, got, status, want, report.Reasons, report.Failures, report.Notes)
+		p.t.Errorf("%v is %s: %q; want %s: %q\nreasons %v\nfailures %v\nnotes %v", args, report.Status, got, status, want, report.Reasons, some(report.Failures), some(report.Notes))
 	}
 	return report
 }
+
+// some returns the first few of a list.
+func some[T any](list []T) []T { return list[:min(len(list), 5)] }
 
 // report runs a command that ends with the report of one run.
 func (p *program) report(args ...string) engine.Report {
