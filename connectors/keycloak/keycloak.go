@@ -81,26 +81,8 @@ type Directory struct {
 	clients    map[string]string // client id to its internal id
 }
 
-// Every power that the contract knows and Keycloak has.
-var _ interface {
-	directory.Directory
-	directory.Counter
-	directory.Partitioner
-	directory.Getter
-	directory.Finder
-	directory.GroupLister
-	directory.MemberLister
-	directory.MembershipLister
-	directory.Creator
-	directory.Updater
-	directory.StatusSetter
-	directory.Deleter
-	directory.GroupChanger
-	directory.GroupCreator
-	directory.SelfIdentifier
-	directory.Checker
-	directory.RequestCounter
-} = (*Directory)(nil)
+// Keycloak has no call that makes many accounts and answers for each.
+var _ directory.Full = (*Directory)(nil)
 
 func open(s directory.Settings) (directory.Directory, error) {
 	address, fault := cleanURL(s.Text("url"))

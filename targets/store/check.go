@@ -6,23 +6,35 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 
 	"github.com/rollcall-sync/rollcall/sync/directory"
 )
 
-// Check opens the file, looks it over and, where accounts will be written, takes and returns the lock for writing.
+// Check opens the file, looks it over and, where accounts will be written, takes and returns the lock for writing. A file
+// that does not exist is not made.
 func (d *Directory) Check(ctx context.Context, request directory.CheckRequest) ([]directory.Finding, error) {
 	n, err := d.CountAccounts(ctx)
 	if err != nil {
 		return d.finding(ctx, "file", err)
 	}
-	findings := []directory.Finding{{Level: directory.LevelOK, Subject: "file", Message: fmt.Sprintf("%s holds %d accounts", d.path, n)}}
-	steps := []func(context.Context) ([]directory.Finding, error){d.checkMode, d.checkHealth, d.checkGroups}
-	if request.Write {
-		steps = append(steps, d.checkLock)
+	exists, err := d.exists()
+	if err != nil {
+		return d.finding(ctx, "file", d.explain("check", "", err))
 	}
+	found := directory.Finding{Level: directory.LevelOK, Subject: "file", Message: fmt.Sprintf("%s holds %d accounts", d.path, n)}
+	steps := []func(context.Context) ([]directory.Finding, error){d.checkMode, d.checkHealth, d.checkGroups}
+	writing := d.checkLock
+	if !exists {
+		found.Message = d.path + " does not exist yet; the first write makes it"
+		steps, writing = steps[2:], d.checkFolder
+	}
+	if request.Write {
+		steps = append(steps, writing)
+	}
+	findings := []directory.Finding{found}
 	for _, step := range steps {
 		found, err := step(ctx)
 		if err != nil {
@@ -108,4 +120,16 @@ func (d *Directory) checkLock(ctx context.Context) ([]directory.Finding, error) 
 		return d.finding(ctx, "writing", err)
 	}
 	return []directory.Finding{{Level: directory.LevelOK, Subject: "writing", Message: "the file can be written"}}, nil
+}
+
+// checkFolder tries whether the file can be made, with one of another name.
+func (d *Directory) checkFolder(ctx context.Context) ([]directory.Finding, error) {
+	probe, err := os.CreateTemp(filepath.Dir(d.path), "."+filepath.Base(d.path)+".*.tmp")
+	if err == nil {
+		err = errors.Join(probe.Close(), os.Remove(probe.Name()))
+	}
+	if err != nil {
+		return d.finding(ctx, "writing", d.explain("check", "", err))
+	}
+	return []directory.Finding{{Level: directory.LevelOK, Subject: "writing", Message: "the file can be made"}}, nil
 }

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strconv"
 
 	"github.com/pressly/goose/v3"
@@ -38,7 +39,7 @@ func (e *newerError) Error() string {
 	return fmt.Sprintf("the file has schema version %d, this release knows %d", e.file, e.known)
 }
 
-// ready opens the file at the first call. A failure is not remembered: the next call tries again.
+// ready opens the file at the first call that finds it, or makes it. A failure is not remembered: the next call tries again.
 func (d *Directory) ready(ctx context.Context) (writer, reader *sql.DB, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -67,6 +68,46 @@ func (d *Directory) ready(ctx context.Context) (writer, reader *sql.DB, err erro
 	reader.SetMaxIdleConns(readers)
 	d.writer, d.reader = writer, reader
 	return writer, reader, nil
+}
+
+// readable returns what readers use: the file, or an empty store in memory as long as there is none, so that looking does
+// not make it.
+func (d *Directory) readable(ctx context.Context) (*sql.DB, error) {
+	if exists, err := d.exists(); err != nil || exists {
+		if err != nil {
+			return nil, err
+		}
+		_, reader, err := d.ready(ctx)
+		return reader, err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		return nil, errClosed
+	}
+	if d.empty != nil {
+		return d.empty, nil
+	}
+	empty, err := sql.Open("sqlite", ":memory:")
+	if err != nil {
+		return nil, err
+	}
+	empty.SetMaxOpenConns(1) // each connection would have a database of its own
+	if err := migrate(ctx, empty); err != nil {
+		return nil, errors.Join(err, empty.Close())
+	}
+	d.empty = empty
+	return empty, nil
+}
+
+// exists reports whether the file is there. Its folder has to be.
+func (d *Directory) exists() (bool, error) {
+	_, err := os.Stat(d.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		_, err = os.Stat(filepath.Dir(d.path))
+		return false, err
+	}
+	return err == nil, err
 }
 
 // dsn names the file so that no character of its path is taken for a parameter.
@@ -142,13 +183,15 @@ func (d *Directory) Close() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.closed = true
-	if d.writer == nil {
-		return nil
-	}
+	var failures []error
 	// The writer goes last: it folds the write-ahead log into the file.
-	err := errors.Join(d.reader.Close(), d.writer.Close())
-	d.writer, d.reader = nil, nil
-	if err != nil {
+	for _, pool := range []*sql.DB{d.empty, d.reader, d.writer} {
+		if pool != nil {
+			failures = append(failures, pool.Close())
+		}
+	}
+	d.empty, d.reader, d.writer = nil, nil, nil
+	if err := errors.Join(failures...); err != nil {
 		return d.explain("close", "", err)
 	}
 	return nil
@@ -169,7 +212,7 @@ func (d *Directory) read(ctx context.Context, op, record string, do func(ctx con
 		return d.explain(op, record, err)
 	}
 	d.requests.Add(1)
-	_, reader, err := d.ready(ctx)
+	reader, err := d.readable(ctx)
 	if err != nil {
 		return d.explain(op, record, err)
 	}

@@ -39,7 +39,7 @@ var Type = directory.Type{
 	Options: []directory.Option{
 		{
 			Name: optionPath, Type: directory.OptionPath, Default: "people.db", Example: "/var/lib/rollcall/people.db", Ask: true,
-			Doc: "The file that holds the accounts; it is made at the first use, readable for its owner alone.",
+			Doc: "The file that holds the accounts; it is made by the first write, readable for its owner alone.",
 		},
 		{
 			Name: optionPrivileged, Type: directory.OptionList, Example: "[Administrators]",
@@ -98,30 +98,16 @@ type Directory struct {
 	closed bool
 	writer *sql.DB // one connection: SQLite has one writer
 	reader *sql.DB
+	empty  *sql.DB // what is read as long as there is no file
 }
 
 var _ interface {
-	directory.Directory
-	directory.Counter
-	directory.Partitioner
-	directory.Getter
-	directory.Finder
-	directory.GroupLister
-	directory.MemberLister
-	directory.MembershipLister
-	directory.Creator
+	directory.Full
 	directory.BulkCreator
-	directory.Updater
-	directory.StatusSetter
-	directory.Deleter
-	directory.GroupChanger
-	directory.GroupCreator
-	directory.SelfIdentifier
-	directory.Checker
-	directory.RequestCounter
 } = (*Directory)(nil)
 
-// open checks the options. The file is opened by the first call that needs it.
+// open checks the options. The file is opened by the first call that needs it, and made by the first that
+// writes.
 func open(settings directory.Settings) (directory.Directory, error) {
 	path := settings.Text(optionPath)
 	if path == "" {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -69,6 +70,32 @@ func TestOpenTouchesNothing(t *testing.T) {
 	}
 	if _, err := os.Stat(s.Text(optionPath)); !os.IsNotExist(err) {
 		t.Errorf("opening and closing made the file: %v", err)
+	}
+}
+
+func TestLookingDoesNotMakeTheFile(t *testing.T) {
+	t.Parallel()
+	d := newStore(t, nil)
+	page, err := d.ListAccounts(t.Context(), directory.ListRequest{})
+	if err != nil || len(page.Accounts) != 0 || page.Next != "" {
+		t.Errorf("a store without a file lists %+v, %v", page, err)
+	}
+	if n, err := d.CountAccounts(t.Context()); n != 0 || err != nil {
+		t.Errorf("it counts %d, %v", n, err)
+	}
+	if _, err := d.GetAccount(t.Context(), "anybody"); !errors.Is(err, directory.NotFound) {
+		t.Errorf("it has anybody: %v", err)
+	}
+	findings, err := d.Check(t.Context(), directory.CheckRequest{Write: true})
+	if err != nil || len(findings) != 2 || !has(findings, directory.LevelOK, "file") || !has(findings, directory.LevelOK, "writing") {
+		t.Errorf("the check says %+v, %v", findings, err)
+	}
+	if entries, err := os.ReadDir(filepath.Dir(d.path)); err != nil || len(entries) != 0 {
+		t.Errorf("beside the file to be there are %v, %v", entries, err)
+	}
+	create(t, d, 0, 1)
+	if n, err := d.CountAccounts(t.Context()); n != 1 || err != nil {
+		t.Errorf("after the first write it counts %d, %v", n, err)
 	}
 }
 

@@ -1,0 +1,23 @@
+package directory
+
+// Full is a directory with every power but [BulkCreator]. The engine never asks for it: with it the implementations that
+// have so much state that none has got lost.
+type Full interface {
+	Directory
+	Counter
+	Partitioner
+	Getter
+	Finder
+	GroupLister
+	MemberLister
+	MembershipLister
+	Creator
+	Updater
+	StatusSetter
+	Deleter
+	GroupChanger
+	GroupCreator
+	SelfIdentifier
+	Checker
+	RequestCounter
+}
