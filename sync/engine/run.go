@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/rollcall-sync/rollcall/sync/apply"
@@ -77,15 +76,8 @@ func (w *world) run(ctx context.Context, report *Report, lease *state.Lease) err
 
 // apply carries out the plan and saves the links of pairs without operations.
 func (w *world) apply(ctx context.Context, run string, lease *state.Lease) (apply.Result, error) {
-	for chunk := range slices.Chunk(w.saves, 500) {
-		for i := range chunk {
-			if chunk[i].CreatedRun == "" {
-				chunk[i].CreatedRun = run
-			}
-		}
-		if err := w.engine.options.State.SaveLinks(ctx, chunk...); err != nil {
-			return apply.Result{}, err
-		}
+	if err := w.saveLinks(ctx, run); err != nil {
+		return apply.Result{}, err
 	}
 	done := 0
 	options := apply.Options{

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"maps"
 	"slices"
 	"strings"
@@ -42,7 +43,7 @@ func (w *world) take(c diff.Case, link *state.Link, decision diff.Decision) {
 	if len(decision.Operations) == 0 {
 		w.tally(c, decision.Class)
 		if link != nil {
-			w.keep(c, *link, decision)
+			w.remind(c, *link, decision)
 		}
 		return
 	}
@@ -54,21 +55,53 @@ func (w *world) take(c diff.Case, link *state.Link, decision diff.Decision) {
 	}
 }
 
-// tally gives a source account its class.
-func (w *world) tally(c diff.Case, class diff.Class) {
-	if c.Source != nil {
-		w.classes.add(class)
+// remind notes what has to be saved of a pair without operations, if the run goes on.
+func (w *world) remind(c diff.Case, link state.Link, decision diff.Decision) {
+	if kept, changed := w.kept(c, link, decision); changed {
+		w.resave = append(w.resave, link.SourceID)
+	} else if kept.LinkHead != link.LinkHead {
+		w.marks = append(w.marks, state.InStep{SourceID: link.SourceID, SourceHash: kept.SourceHash, TargetHash: kept.TargetHash})
 	}
 }
 
-func (w *world) note(kind plan.NoteKind, c diff.Case, message string) {
-	w.plan.Notes = append(w.plan.Notes, plan.Note{Kind: kind, Account: c.Source.Account.Label(), ID: c.Source.Account.ID, Message: message})
+// saveLinks saves what was noted of pairs without operations.
+func (w *world) saveLinks(ctx context.Context, run string) error {
+	for chunk := range slices.Chunk(w.marks, linkBatch) {
+		if err := w.engine.options.State.MarkInStep(ctx, w.sync.Name, w.rules, chunk...); err != nil {
+			return err
+		}
+	}
+	var batch []state.Link
+	save := func() error {
+		defer func() { batch = batch[:0] }()
+		return w.engine.options.State.SaveLinks(ctx, batch...)
+	}
+	err := w.eachLink(ctx, w.resave, func(link state.Link) error {
+		c, err := w.linkedCase(ctx, link)
+		if err != nil {
+			return err
+		}
+		kept, _ := w.kept(c, link, w.decider.Decide(c))
+		if kept.CreatedRun == "" {
+			kept.CreatedRun = run
+		}
+		if batch = append(batch, kept); len(batch) == linkBatch {
+			return save()
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	w.marks, w.resave = nil, nil
+	return save()
 }
 
-// keep updates the link of a pair without operations.
-func (w *world) keep(c diff.Case, link state.Link, decision diff.Decision) {
+// kept returns the link of a pair without operations as it is to be remembered, and whether anything beside the marks of
+// being in step is different.
+func (w *world) kept(c diff.Case, link state.Link, decision diff.Decision) (_ state.Link, changed bool) {
 	before := link.LinkHead
-	changed := false
+	changed = link.CreatedRun == ""
 	switch {
 	case c.Source == nil && c.SourceMissing != diff.Withheld:
 		link.MissingRuns++
@@ -102,9 +135,19 @@ func (w *world) keep(c diff.Case, link state.Link, decision diff.Decision) {
 	if c.Target != nil && c.Target.Account.Label() != link.TargetLabel {
 		link.TargetLabel, changed = c.Target.Account.Label(), true
 	}
-	if changed || link.LinkHead != before || link.CreatedRun == "" {
-		w.saves = append(w.saves, link)
+	before.SourceHash, before.TargetHash, before.Rules = link.SourceHash, link.TargetHash, link.Rules
+	return link, changed || link.LinkHead != before
+}
+
+// tally gives a source account its class.
+func (w *world) tally(c diff.Case, class diff.Class) {
+	if c.Source != nil {
+		w.classes.add(class)
 	}
+}
+
+func (w *world) note(kind plan.NoteKind, c diff.Case, message string) {
+	w.plan.Notes = append(w.plan.Notes, plan.Note{Kind: kind, Account: c.Source.Account.Label(), ID: c.Source.Account.ID, Message: message})
 }
 
 func sameBase(a, b state.Base) bool {

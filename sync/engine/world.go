@@ -59,10 +59,16 @@ type world struct {
 	// classOf remembers the class of source accounts with operations, which apply may turn into failed.
 	drafts   map[string]*apply.Draft
 	changed  map[*apply.Draft]bool
-	saves    []state.Link
 	warnings []string
-	linkedTo map[int]string // target positions that have a link → source id
-	inSource []bool         // source positions that have a link
+	// inSource and inTarget tell which positions of the listings have a link; linkedTargets counts those of the target.
+	inSource, inTarget []bool
+	linkedTargets      int
+
+	// What is to be remembered of pairs without operations: those whose contents only have to be marked as in step, and
+	// the source ids of those that are decided once more when their links are saved. Keeping millions of links in
+	// memory until then would cost more.
+	marks  []state.InStep
+	resave []string
 }
 
 // open checks the rules before anything is read.
@@ -70,7 +76,7 @@ func (e *Engine) open(ctx context.Context, job Job) (*world, error) {
 	w := &world{
 		engine: e, job: job, sync: job.Sync, started: e.options.Now(), drafts: make(map[string]*apply.Draft), changed: make(map[*apply.Draft]bool),
 		gone: make(map[string]bool), targetGone: make(map[string]bool), recovered: make(map[string]state.Link), unclear: make(map[string]bool),
-		linkedTo: make(map[int]string), sourceSide: job.Source.Describe(), targetSide: job.Target.Describe(),
+		sourceSide: job.Source.Describe(), targetSide: job.Target.Describe(),
 	}
 	w.plan = plan.Plan{Sync: job.Sync.Name, Operations: []plan.Operation{}, Notes: []plan.Note{}}
 	if w.sync.Attributes == nil {

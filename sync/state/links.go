@@ -61,6 +61,24 @@ func (db *DB) LinkBySource(ctx context.Context, sync, sourceID string) (Link, er
 	return db.oneLink(ctx, sync, "source", sourceID, "WHERE l.sync = ? AND l.source_id = ?")
 }
 
+// LinksBySource returns the links of many source accounts by id; those that have none are left out.
+func (db *DB) LinksBySource(ctx context.Context, sync string, sourceIDs ...string) (map[string]Link, error) {
+	id, ok, err := db.nameID(ctx, sync)
+	if err != nil || !ok {
+		return nil, err
+	}
+	ids, err := json.Marshal(sourceIDs)
+	if err != nil {
+		return nil, err
+	}
+	found, err := db.selectLinks(ctx, "WHERE l.sync = ? AND l.source_id IN (SELECT value FROM json_each(?))", id, string(ids))
+	links := make(map[string]Link, len(found))
+	for _, link := range found {
+		links[link.SourceID] = link
+	}
+	return links, err
+}
+
 // LinkByTarget returns the link of a target account; [ErrNotFound] where it has none.
 func (db *DB) LinkByTarget(ctx context.Context, sync, targetID string) (Link, error) {
 	return db.oneLink(ctx, sync, "target", targetID, "WHERE l.sync = ? AND l.target_id = ?")
@@ -152,27 +170,28 @@ func (db *DB) SaveLinks(ctx context.Context, links ...Link) error {
 	})
 }
 
-// SaveHeads changes the heads of existing links and leaves the rest of them as it is, all or none; [ErrNotFound] where there
-// is no link with this source and target id.
-func (db *DB) SaveHeads(ctx context.Context, sync string, heads ...LinkHead) error {
-	names := []string{sync}
-	for _, head := range heads {
-		names = append(names, head.Rules)
-	}
-	if err := db.intern(ctx, names...); err != nil {
+// InStep says that the two accounts of a link were found equal with these contents.
+type InStep struct {
+	SourceID               string
+	SourceHash, TargetHash uint64
+}
+
+// MarkInStep notes on existing links that their accounts are in step under the rules, and leaves the rest of them as it is,
+// all or none; [ErrNotFound] where a source account has no link.
+func (db *DB) MarkInStep(ctx context.Context, sync, rules string, marks ...InStep) error {
+	if err := db.intern(ctx, sync, rules); err != nil {
 		return err
 	}
-	id := db.known(sync)
-	return db.write(ctx, len(heads), func(t *tx) error {
-		for _, head := range heads {
-			result, err := t.exec(`UPDATE links SET source_hash = ?, target_hash = ?, rules = ?, claim = ?, deactivated_at = ?,
-				missing_runs = ?, suspected_since = ? WHERE sync = ? AND source_id = ? AND target_id = ?`,
-				append(headValues(head, db.known(head.Rules)), id, head.SourceID, head.TargetID)...)
+	id, ruleID := db.known(sync), db.known(rules)
+	return db.write(ctx, len(marks), func(t *tx) error {
+		for _, mark := range marks {
+			result, err := t.exec("UPDATE links SET source_hash = ?, target_hash = ?, rules = ? WHERE sync = ? AND source_id = ?",
+				int64(mark.SourceHash), int64(mark.TargetHash), ruleID, id, mark.SourceID)
 			if err != nil {
 				return err
 			}
 			if n, err := result.RowsAffected(); err != nil || n == 0 {
-				return errors.Join(err, faultf(ErrNotFound, "sync %s: source account %q has no link to target account %q", sync, head.SourceID, head.TargetID))
+				return errors.Join(err, faultf(ErrNotFound, "sync %s: source account %q has no link", sync, mark.SourceID))
 			}
 		}
 		return nil

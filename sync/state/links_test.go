@@ -151,23 +151,34 @@ func TestTheWalkMayReadAndWriteAndStop(t *testing.T) {
 	}
 }
 
-func TestHeadsChangeAlone(t *testing.T) {
+func TestMarksOfBeingInStepChangeNothingElse(t *testing.T) {
 	ctx, db := context.Background(), open(t)
 	want := newLink("s1", "t1")
 	must(t, db.SaveLinks(ctx, want, newLink("s2", "t2")))
-	want.LinkHead = LinkHead{SourceID: "s1", TargetID: "t1", SourceHash: 11, TargetHash: 12, Rules: "r2", MissingRuns: 3}
-	must(t, db.SaveHeads(ctx, staff, want.LinkHead))
+	want.SourceHash, want.TargetHash, want.Rules = 11, 12, "r2"
+	must(t, db.MarkInStep(ctx, staff, "r2", InStep{"s1", 11, 12}))
 	got, err := db.LinkBySource(ctx, staff, "s1")
 	must(t, err)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	wrong := newLink("s2", "t1").LinkHead
-	other := want.LinkHead
-	other.MissingRuns = 99
-	wantIs(t, db.SaveHeads(ctx, staff, other, wrong), ErrNotFound)
-	if got, err = db.LinkBySource(ctx, staff, "s1"); err != nil || got.MissingRuns != 3 {
-		t.Errorf("half of a refused call was kept: %d, %v", got.MissingRuns, err)
+	wantIs(t, db.MarkInStep(ctx, staff, "r3", InStep{"s1", 99, 99}, InStep{"nobody", 1, 1}), ErrNotFound)
+	if got, err = db.LinkBySource(ctx, staff, "s1"); err != nil || got.SourceHash != 11 || got.Rules != "r2" {
+		t.Errorf("half of a refused call was kept: %d %s, %v", got.SourceHash, got.Rules, err)
+	}
+}
+
+func TestManyLinksAtOnce(t *testing.T) {
+	ctx, db := context.Background(), open(t)
+	odd := newLink(`quo"ted, ü`, "t3")
+	must(t, db.SaveLinks(ctx, newLink("s1", "t1"), newLink("s2", "t2"), odd))
+	got, err := db.LinksBySource(ctx, staff, "s2", "nobody", odd.SourceID)
+	must(t, err)
+	if diff := cmp.Diff(map[string]Link{"s2": newLink("s2", "t2"), odd.SourceID: odd}, got); diff != "" {
+		t.Error(diff)
+	}
+	if got, err = db.LinksBySource(ctx, "no such sync", "s1"); err != nil || len(got) != 0 {
+		t.Errorf("%v, %v", got, err)
 	}
 }
 

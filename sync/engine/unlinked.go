@@ -1,0 +1,150 @@
+package engine
+
+import (
+	"context"
+	"errors"
+
+	"github.com/rollcall-sync/rollcall/sync/diff"
+	"github.com/rollcall-sync/rollcall/sync/directory"
+	"github.com/rollcall-sync/rollcall/sync/mapping"
+	"github.com/rollcall-sync/rollcall/sync/plan"
+	"github.com/rollcall-sync/rollcall/sync/state"
+)
+
+// decideUnlinked decides the source accounts without a link.
+func (w *world) decideUnlinked(ctx context.Context) error {
+	return w.source.Each(func(account directory.Account) error {
+		if w.inSource[w.source.Position(account.ID)] {
+			return nil
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		c := diff.Case{Source: w.sourceRecord(account)}
+		if w.unclear[account.ID] {
+			w.note(plan.NoteUnknown, c, "an earlier run was cut off while it created this account, and whether it exists cannot be told yet")
+			w.tally(c, diff.Skipped)
+			return nil
+		}
+		if c.Source.Out.Scope == mapping.Yes {
+			candidates, err := w.candidates(ctx, c.Source)
+			if err != nil {
+				return err
+			}
+			c.Candidates = candidates
+			if len(candidates) == 1 {
+				if err := w.shared(ctx, &c, state.Link{LinkHead: state.LinkHead{TargetID: candidates[0].Record.Account.ID}}); err != nil {
+					return err
+				}
+			}
+		}
+		w.take(c, nil, w.decider.Decide(c))
+		return nil
+	})
+}
+
+// candidates looks for the other half of an account, by each match attribute in order; the first that finds somebody decides.
+func (w *world) candidates(ctx context.Context, source *diff.Record) ([]diff.Candidate, error) {
+	for _, name := range w.matchNames {
+		spec := specOf(w.targetSide, name)
+		key := mapping.Key(w.wanted(source, name, spec), spec)
+		if key == "" {
+			continue
+		}
+		var found []diff.Candidate
+		for _, position := range w.targetKeys.Positions(name + "\x00" + key) {
+			account, err := w.target.At(position)
+			if err != nil {
+				return nil, err
+			}
+			if mapping.Key(account.Attributes[name], spec) != key {
+				continue
+			}
+			candidate := diff.Candidate{Record: *w.targetRecord(account), By: name}
+			if w.inTarget[position] {
+				if err := w.describeTaken(ctx, &candidate); err != nil {
+					return nil, err
+				}
+			}
+			found = append(found, candidate)
+		}
+		if len(found) > 0 {
+			return found, nil
+		}
+	}
+	return nil, nil
+}
+
+// wanted is the value of a match attribute as the rules would write it; without a rule, the source's own.
+func (w *world) wanted(source *diff.Record, name string, spec directory.AttributeSpec) directory.Value {
+	for _, m := range source.Out.Attributes {
+		if m.Rule.Target == name && m.Known && m.Present {
+			return mapping.Normalise(m.Value, spec)
+		}
+	}
+	return source.Account.Attributes[name]
+}
+
+// describeTaken says whose link the candidate has.
+func (w *world) describeTaken(ctx context.Context, candidate *diff.Candidate) error {
+	link, err := w.linkOfTarget(ctx, candidate.Record.Account.ID)
+	if err != nil {
+		return err
+	}
+	sourceID := link.SourceID
+	candidate.LinkedTo = orID(link.SourceLabel, sourceID)
+	candidate.Gone = w.gone[sourceID]
+	if !candidate.Gone && w.source.Position(sourceID) < 0 && w.source.Certificate.Complete {
+		if getter, ok := w.job.Source.(directory.Getter); ok {
+			_, err := getter.GetAccount(ctx, sourceID)
+			candidate.Gone = errors.Is(err, directory.NotFound)
+		}
+	}
+	return nil
+}
+
+func (w *world) linkOfTarget(ctx context.Context, id string) (state.Link, error) {
+	for _, link := range w.recovered {
+		if link.TargetID == id {
+			return link, nil
+		}
+	}
+	return w.engine.options.State.LinkByTarget(ctx, w.sync.Name, id)
+}
+
+// decideTargets counts the unmanaged accounts and plans the creations that flow back.
+func (w *world) decideTargets(ctx context.Context) error {
+	if w.direct {
+		return nil
+	}
+	if !w.sync.Writeback.Create {
+		w.counts.Unmanaged += w.target.Len() - w.linkedTargets
+		return nil
+	}
+	return w.target.Each(func(account directory.Account) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if w.inTarget[w.target.Position(account.ID)] {
+			return nil
+		}
+		w.counts.Unmanaged++
+		c := diff.Case{Target: w.targetRecord(account)}
+		if w.knownInSource(account) || !w.source.Certificate.Complete {
+			return nil
+		}
+		w.take(c, nil, w.decider.Decide(c))
+		return nil
+	})
+}
+
+// knownInSource reports that a source account has the same e-mail or username: then it is a match to be decided, no new
+// account.
+func (w *world) knownInSource(account directory.Account) bool {
+	for _, key := range keysOf(w.sourceSide, w.matchNames)(account) {
+		if len(w.sourceKeys.Positions(key)) > 0 {
+			return true
+		}
+	}
+	return false
+}

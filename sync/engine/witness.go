@@ -1,0 +1,86 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/rollcall-sync/rollcall/sync/directory"
+	"github.com/rollcall-sync/rollcall/sync/state"
+)
+
+// witnesses asks the source directly about every linked account that its listing lacks: only "there is no such account"
+// confirms that it is gone. One that is found proves that the listing was not complete after all.
+func (w *world) witnesses(ctx context.Context, suspects []string) error {
+	if !w.source.Certificate.Complete || w.direct {
+		return nil
+	}
+	getter, ok := w.job.Source.(directory.Getter)
+	if !ok {
+		return nil
+	}
+	confirmed, alive, err := lookUpSuspects(ctx, getter, suspects, max(1, w.sourceSide.ReadConcurrency))
+	if err != nil {
+		return err
+	}
+	for _, id := range confirmed {
+		w.gone[id] = true
+	}
+	if len(alive) > 0 {
+		slices.Sort(alive)
+		w.source.Certificate.Contradict(fmt.Sprintf("%d accounts that the listing lacks exist when they are asked for (%s)", len(alive), first(alive, 3)))
+	}
+	return nil
+}
+
+// lookUpSuspects asks for each of the ids. It stops early once one of them is found: then nobody loses access in this run,
+// and a listing that lacks half of the people is not followed by thousands of look-ups. No answer is no witness.
+func lookUpSuspects(ctx context.Context, getter directory.Getter, ids []string, concurrency int) (gone, alive []string, err error) {
+	var mu sync.Mutex
+	found := false
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(concurrency)
+	for _, id := range ids {
+		group.Go(func() error {
+			mu.Lock()
+			enough := found
+			mu.Unlock()
+			if enough {
+				return nil
+			}
+			_, err := getter.GetAccount(ctx, id)
+			mu.Lock()
+			defer mu.Unlock()
+			switch {
+			case err == nil:
+				alive, found = append(alive, id), true
+			case errors.Is(err, directory.NotFound):
+				gone = append(gone, id)
+			case ctx.Err() != nil:
+				return ctx.Err()
+			}
+			return nil
+		})
+	}
+	err = group.Wait()
+	return gone, alive, err
+}
+
+// needsWitness reports that something would follow from the account's absence.
+func (w *world) needsWitness(head state.LinkHead) bool {
+	if w.target.Position(head.TargetID) < 0 {
+		return false
+	}
+	if head.Claim == state.Held {
+		return true
+	}
+	if _, configured, _ := w.sync.Actions.DeleteGrace(); configured && !head.DeactivatedAt.IsZero() {
+		return true
+	}
+	account, ok, err := w.target.Get(head.TargetID)
+	return err == nil && ok && account.Status != directory.StatusInactive
+}
