@@ -12,37 +12,8 @@ import (
 	"strings"
 
 	"github.com/rollcall-sync/rollcall/sync/directory"
+	"github.com/rollcall-sync/rollcall/targets/wordpress/users"
 )
-
-// report collects findings.
-type report []directory.Finding
-
-func (r *report) ok(subject, message string) {
-	*r = append(*r, directory.Finding{Level: directory.LevelOK, Subject: subject, Message: message})
-}
-
-func (r *report) warn(subject, message, remedy string) {
-	*r = append(*r, directory.Finding{Level: directory.LevelWarning, Subject: subject, Message: message, Remedy: remedy})
-}
-
-func (r *report) fault(subject, message, remedy string) {
-	*r = append(*r, directory.Finding{Level: directory.LevelError, Subject: subject, Message: message, Remedy: remedy})
-}
-
-// failed turns the error of a question into a finding.
-func (r *report) failed(subject string, err error) {
-	remedy := "look into the site's PHP error log"
-	var e *directory.Error
-	if errors.As(err, &e) {
-		short := *e
-		short.Directory, short.Op, short.Record, short.Remedy = "", "", "", ""
-		err = &short
-		if e.Remedy != "" {
-			remedy = e.Remedy
-		}
-	}
-	r.fault(subject, err.Error(), remedy)
-}
 
 // me is the account that Rollcall signs in with.
 type me struct {
@@ -52,30 +23,33 @@ type me struct {
 	Capabilities grants      `json:"capabilities"`
 }
 
+// phpLog is the remedy for what nothing else explains.
+const phpLog = "look into the site's PHP error log"
+
 // Check implements [directory.Checker]. It sends eight requests at most and writes nothing.
 func (s *site) Check(ctx context.Context, request directory.CheckRequest) ([]directory.Finding, error) {
 	const op = "check"
 	if err := ctx.Err(); err != nil {
 		return nil, s.client.fail(call{op: op}, &directory.Error{Kind: directory.Retryable, Err: err})
 	}
-	var r report
+	var r users.Report
 	var self me
 	k := call{method: http.MethodGet, route: meRoute, query: url.Values{"context": {"edit"}, "_fields": {"id,username,roles,capabilities"}}, op: op}
 	if _, err := s.client.get(ctx, k, &self); err != nil {
 		s.explain(ctx, &r, err)
 		return r, nil
 	}
-	r.ok("connection", fmt.Sprintf("signed in to %s as %s", s.client.base, self.Username))
+	r.OK("connection", fmt.Sprintf("signed in to %s as %s", s.client.base, self.Username))
 	s.checkCapabilities(&r, self, request.Write)
 	total, err := s.CountAccounts(ctx)
 	if err != nil {
-		r.failed("listing", err)
+		r.Failed("listing", err, phpLog)
 		return r, nil
 	}
-	r.ok("listing", fmt.Sprintf("WordPress counts %d users", total))
+	r.OK("listing", fmt.Sprintf("WordPress counts %d users", total))
 	f, err := s.siteFeatures(ctx, op)
 	if err != nil {
-		r.failed("schema", err)
+		r.Failed("schema", err, phpLog)
 		return r, nil
 	}
 	s.checkMeta(&r, f, request.Attributes)
@@ -83,20 +57,20 @@ func (s *site) Check(ctx context.Context, request directory.CheckRequest) ([]dir
 	if request.Write {
 		s.checkWrites(ctx, &r, f, self)
 		if slices.Contains(request.Attributes, directory.Locale) {
-			r.ok("locale", "installed languages: "+quoted(slices.DeleteFunc(slices.Clone(f.locales), func(l string) bool { return l == "" })))
+			r.OK("locale", "installed languages: "+users.Quoted(slices.DeleteFunc(slices.Clone(f.locales), func(l string) bool { return l == "" })))
 		}
 	}
 	return r, nil
 }
 
 // explain says why the first request failed, with what the site's index tells without signing in.
-func (s *site) explain(ctx context.Context, r *report, cause error) {
-	r.failed("connection", cause)
+func (s *site) explain(ctx context.Context, r *users.Report, cause error) {
+	r.Failed("connection", cause, phpLog)
 	if !errors.Is(cause, directory.Auth) {
 		return
 	}
 	if bare := strings.ReplaceAll(s.client.password, " ", ""); len(bare) != 24 || strings.Trim(bare, letters) != "" {
-		r.fault("password", "the configured password does not have the form of an application password, which is 24 letters and digits",
+		r.Fault("password", "the configured password does not have the form of an application password, which is 24 letters and digits",
 			"make one in the profile of the account (Users, Profile, Application Passwords) and configure that")
 	}
 	var index struct {
@@ -110,53 +84,53 @@ func (s *site) explain(ctx context.Context, r *report, cause error) {
 	// An empty object comes as a list: no kind then.
 	_ = json.Unmarshal(index.Authentication, &kinds)
 	if _, ok := kinds["application-passwords"]; !ok {
-		r.fault("application passwords", "the site offers no application passwords",
+		r.Fault("application passwords", "the site offers no application passwords",
 			"WordPress has them with https only, and security plugins can switch them off: switch them on")
 	}
 }
 
 const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
-func (s *site) checkCapabilities(r *report, self me, write bool) {
+func (s *site) checkCapabilities(r *users.Report, self me, write bool) {
 	missing := func(needed ...string) []string {
 		return slices.DeleteFunc(needed, func(capability string) bool { return self.Capabilities[capability] })
 	}
 	role := "the role of " + self.Username
 	if names := missing("list_users", "edit_users"); len(names) > 0 {
-		r.fault("permissions", role+" lacks what reading needs: "+quoted(names), "give it these capabilities; without edit_users WordPress leaves users out of every list")
+		r.Fault("permissions", role+" lacks what reading needs: "+users.Quoted(names), "give it these capabilities; without edit_users WordPress leaves users out of every list")
 	}
 	if write {
 		if names := missing("create_users", "promote_users"); len(names) > 0 {
-			r.fault("permissions", role+" lacks what writing needs: "+quoted(names), "give it these capabilities; see the guide of the WordPress target")
+			r.Fault("permissions", role+" lacks what writing needs: "+users.Quoted(names), "give it these capabilities; see the guide of the WordPress target")
 		}
 		if names := missing("delete_users"); len(names) > 0 {
-			r.warn("permissions", role+" lacks delete_users", "give it this capability if accounts are to be deleted; deactivation does not need it")
+			r.Warn("permissions", role+" lacks delete_users", "give it this capability if accounts are to be deleted; deactivation does not need it")
 		}
 	}
 	if len(missing("list_users", "edit_users")) == 0 {
-		r.ok("permissions", "the service account may read all users")
+		r.OK("permissions", "the service account may read all users")
 	}
 }
 
 // checkMeta compares the meta keys that are used with those that the site has registered.
-func (s *site) checkMeta(r *report, f features, used []string) {
+func (s *site) checkMeta(r *users.Report, f features, used []string) {
 	keys := map[string]string{}
 	for _, name := range used {
-		if key, ok := strings.CutPrefix(name, directory.CustomPrefix); ok && name != description {
+		if key, ok := strings.CutPrefix(name, directory.CustomPrefix); ok && name != users.Description {
 			keys[key] = "is used by a rule"
 		}
 	}
 	for _, spec := range s.desc.Attributes {
-		if key, ok := strings.CutPrefix(spec.Name, directory.CustomPrefix); ok && spec.Name != description {
+		if key, ok := strings.CutPrefix(spec.Name, directory.CustomPrefix); ok && spec.Name != users.Description {
 			keys[key] = "is in the option meta"
 		}
 	}
-	if s.flag.key != "" {
-		keys[s.flag.key] = "is in the option deactivated_meta"
+	if s.rules.Flag.Key != "" {
+		keys[s.rules.Flag.Key] = "is in the option deactivated_meta"
 	}
 	for _, key := range slices.Sorted(maps.Keys(keys)) {
 		if _, ok := f.meta[key]; !ok {
-			r.fault("meta", fmt.Sprintf("the meta key %s %s and is not registered on the site", key, keys[key]), s.unregistered(call{}, key).Remedy)
+			r.Fault("meta", fmt.Sprintf("the meta key %s %s and is not registered on the site", key, keys[key]), s.unregistered(call{}, key).Remedy)
 		}
 	}
 	var unused []string
@@ -166,13 +140,13 @@ func (s *site) checkMeta(r *report, f features, used []string) {
 		}
 	}
 	if len(unused) > 0 {
-		r.ok("meta", "registered on the site and not in the option meta: "+quoted(unused))
+		r.OK("meta", "registered on the site and not in the option meta: "+users.Quoted(unused))
 	}
 }
 
 // checkMultisite looks whether the site is one of a network, where a site's administrator may do little. The settings'
 // schema, which everybody may read, lacks the address of the site there (wp-includes/option.php).
-func (s *site) checkMultisite(ctx context.Context, r *report) {
+func (s *site) checkMultisite(ctx context.Context, r *users.Report) {
 	var route routeData
 	if _, err := s.client.get(ctx, call{method: http.MethodOptions, route: settingsRoute, op: "check"}, &route); err != nil {
 		return // a plugin hides it; the other findings say what works
@@ -180,38 +154,38 @@ func (s *site) checkMultisite(ctx context.Context, r *report) {
 	_, title := route.Schema.Properties["title"]
 	_, address := route.Schema.Properties["url"]
 	if title && !address {
-		r.warn("multisite", "the site belongs to a multisite network: accounts cannot be deleted, and only network administrators may edit users",
+		r.Warn("multisite", "the site belongs to a multisite network: accounts cannot be deleted, and only network administrators may edit users",
 			"let Rollcall sign in as a network administrator, and set delete to never")
 	}
 }
 
 // checkWrites looks at what only writing needs.
-func (s *site) checkWrites(ctx context.Context, r *report, f features, self me) {
+func (s *site) checkWrites(ctx context.Context, r *users.Report, f features, self me) {
 	if !strings.Contains(f.allow, http.MethodPost) && f.allow != "" {
-		r.fault("permissions", "the site does not let the service account create users", "give its role the capability create_users")
+		r.Fault("permissions", "the site does not let the service account create users", "give its role the capability create_users")
 	}
 	if f.batch {
-		r.ok("batch", fmt.Sprintf("the site creates up to %d accounts in one request", s.batchSize))
+		r.OK("batch", fmt.Sprintf("the site creates up to %d accounts in one request", s.batchSize))
 	} else {
-		r.ok("batch", "the site creates accounts one by one (WordPress before 6.6)")
+		r.OK("batch", "the site creates accounts one by one (WordPress before 6.6)")
 	}
 	if _, err := s.heir(ctx, "check"); err != nil {
-		r.failed("reassign_to", err)
+		r.Failed("reassign_to", err, phpLog)
 	}
 	k := call{method: http.MethodGet, route: passwordsRoute(self.ID.String()), op: "check"}
 	if _, err := s.client.do(ctx, k); errors.Is(err, directory.Unsupported) {
-		r.warn("application passwords", "they cannot be managed over the API, so deactivation leaves those of a leaver: "+causeOf(err),
+		r.Warn("application passwords", "they cannot be managed over the API, so deactivation leaves those of a leaver: "+causeOf(err),
 			"let the route users/ID/application-passwords through")
 	} else if err != nil {
-		r.failed("application passwords", err)
+		r.Failed("application passwords", err, phpLog)
 	}
-	if slices.Contains(coreRoles, s.defaultRole) {
+	if slices.Contains(users.CoreRoles(), s.rules.DefaultRole) {
 		return
 	}
-	if p, err := s.fetch(ctx, "check", 1, 1, "id", url.Values{"roles": {s.defaultRole}}); err != nil {
-		r.failed("default_role", err)
+	if p, err := s.fetch(ctx, "check", 1, 1, "id", url.Values{"roles": {s.rules.DefaultRole}}); err != nil {
+		r.Failed("default_role", err, phpLog)
 	} else if p.total == 0 {
-		r.warn("default_role", "nobody has the role "+s.defaultRole, "make sure that the site has a role with this key")
+		r.Warn("default_role", "nobody has the role "+s.rules.DefaultRole, "make sure that the site has a role with this key")
 	}
 }
 

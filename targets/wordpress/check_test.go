@@ -6,11 +6,12 @@ import (
 	"testing"
 
 	"github.com/rollcall-sync/rollcall/sync/directory"
+	"github.com/rollcall-sync/rollcall/targets/wordpress/users"
 )
 
 func TestTheCheckExplainsWhatIsWrong(t *testing.T) {
 	t.Parallel()
-	used := []string{directory.Email, directory.Locale, "custom.department", description}
+	used := []string{directory.Email, directory.Locale, "custom.department", users.Description}
 	for name, c := range map[string]struct {
 		prepare func(f *fake)
 		options []any

@@ -15,6 +15,7 @@ import (
 
 	"github.com/rollcall-sync/rollcall/sync/directory"
 	"github.com/rollcall-sync/rollcall/sync/directory/transport"
+	"github.com/rollcall-sync/rollcall/targets/wordpress/users"
 )
 
 // mostAnswer bounds an answer in memory. A page of 100 users with long descriptions has a few hundred kilobytes.
@@ -316,7 +317,7 @@ func plainText(text string) string {
 			b.WriteRune(r)
 		}
 	}
-	clean := strings.Join(strings.Fields(unescape.Replace(b.String())), " ")
+	clean := strings.Join(strings.Fields(users.Unescape(b.String())), " ")
 	if runes := []rune(clean); len(runes) > most {
 		clean = string(runes[:most]) + "…"
 	}

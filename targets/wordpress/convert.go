@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/rollcall-sync/rollcall/sync/directory"
+	"github.com/rollcall-sync/rollcall/targets/wordpress/users"
 )
 
 // record is one user as the API tells it in the edit context. A field that was not asked for is nil.
@@ -68,50 +68,13 @@ func (g *grants) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// privileges say which accounts are never written.
-type privileges struct{ roles, capabilities []string }
-
-// of returns why the account is privileged, or "".
-func (p privileges) of(roles []string, capabilities grants) string {
-	for _, role := range p.roles {
-		if slices.Contains(roles, role) {
-			return "role " + role
-		}
-	}
-	for _, capability := range p.capabilities {
-		if capabilities[capability] {
-			return "capability " + capability
-		}
-	}
-	return ""
-}
-
-// flag is the meta key by which a plugin locks accounts, with its values for a locked account and for one that may sign in.
-type flag struct{ key, off, on string }
-
-// locked reports whether the value of the key is the locked one. A key registered as a bool has true in place of "1".
-func (f flag) locked(value directory.Value) bool {
-	text := value.String()
-	return text == f.off || text == "true" && isTrue(f.off)
-}
-
-func isTrue(text string) bool {
-	return slices.Contains([]string{"1", "true", "yes", "on"}, strings.ToLower(text))
-}
-
-// isID reports whether the text has the form of a WordPress id. Everything else is no account for certain.
-func isID(id string) bool {
-	n, err := strconv.ParseUint(id, 10, 63)
-	return err == nil && n > 0 && strconv.FormatUint(n, 10) == id
-}
-
 // account translates a record. names limits the attributes; nil means all. An error means that not even the id could be
 // read.
 func (s *site) account(data json.RawMessage, names []string) (directory.Account, error) {
 	var only struct {
 		ID json.Number `json:"id"`
 	}
-	if err := json.Unmarshal(data, &only); err != nil || !isID(only.ID.String()) {
+	if err := json.Unmarshal(data, &only); err != nil || !users.IsID(only.ID.String()) {
 		return directory.Account{}, errors.New("a record has no id")
 	}
 	a := directory.Account{ID: only.ID.String()}
@@ -130,7 +93,7 @@ func (s *site) account(data json.RawMessage, names []string) (directory.Account,
 		return a, nil
 	}
 	a.Groups, a.GroupsKnown = slices.Clone([]string(r.Roles)), true
-	a.Privileged = s.privileged.of(r.Roles, r.Capabilities)
+	a.Privileged = s.rules.Privileges.Of(r.Roles, r.Capabilities)
 	if err := s.fill(&a, raw, names); err != nil {
 		a.Problem = "the record could not be read: " + err.Error()
 		return a, nil
@@ -142,7 +105,7 @@ func (s *site) account(data json.RawMessage, names []string) (directory.Account,
 	}
 	for key, value := range meta {
 		name := directory.CustomPrefix + key
-		if name != description && key != "" && key != s.flag.key && (names == nil || slices.Contains(names, name)) {
+		if name != users.Description && key != "" && key != s.rules.Flag.Key && (names == nil || slices.Contains(names, name)) {
 			a.Attributes[name] = value
 		}
 	}
@@ -155,14 +118,14 @@ func (s *site) status(roles []string, meta map[string]directory.Value) directory
 	if len(roles) == 0 {
 		return directory.StatusInactive
 	}
-	if s.flag.key == "" {
+	if s.rules.Flag.Key == "" {
 		return directory.StatusActive
 	}
-	value, ok := meta[s.flag.key]
+	value, ok := meta[s.rules.Flag.Key]
 	switch {
 	case !ok:
 		return directory.StatusUnknown
-	case s.flag.locked(value):
+	case s.rules.Flag.Locked(value):
 		return directory.StatusInactive
 	default:
 		return directory.StatusActive
@@ -171,26 +134,26 @@ func (s *site) status(roles []string, meta map[string]directory.Value) directory
 
 // fill sets the attributes that WordPress has by itself.
 func (s *site) fill(a *directory.Account, raw map[string]json.RawMessage, names []string) error {
-	for _, field := range fields {
-		data, ok := raw[field.field]
-		if !ok || names != nil && !slices.Contains(names, field.spec.Name) && field.spec.Name != directory.Username {
+	for _, field := range users.Fields() {
+		data, ok := raw[field.REST]
+		if !ok || names != nil && !slices.Contains(names, field.Spec.Name) && field.Spec.Name != directory.Username {
 			continue
 		}
 		var text *string
 		if err := json.Unmarshal(data, &text); err != nil {
-			return fmt.Errorf("%s is no text", field.field)
+			return fmt.Errorf("%s is no text", field.REST)
 		}
 		switch {
 		case text == nil: // null: WordPress has nothing to tell
-		case field.spec.Kind == directory.KindTime:
+		case field.Spec.Kind == directory.KindTime:
 			// A date of zeros, or none, comes as a text that is no time; the attribute is then absent.
 			if at, err := time.Parse(time.RFC3339, *text); err == nil {
-				a.Attributes[field.spec.Name] = directory.Time(at)
+				a.Attributes[field.Spec.Name] = directory.Time(at)
 			}
-		case field.escaped:
-			a.Attributes[field.spec.Name] = directory.Text(unescape.Replace(*text))
+		case field.Escaped:
+			a.Attributes[field.Spec.Name] = directory.Text(users.Unescape(*text))
 		default:
-			a.Attributes[field.spec.Name] = directory.Text(*text)
+			a.Attributes[field.Spec.Name] = directory.Text(*text)
 		}
 	}
 	return nil

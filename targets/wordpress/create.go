@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/rollcall-sync/rollcall/sync/directory"
+	"github.com/rollcall-sync/rollcall/targets/wordpress/users"
 )
 
 // creation is one account to be made.
@@ -44,30 +45,18 @@ func (s *site) prepare(ctx context.Context, request directory.CreateRequest) (cr
 		return creation{}, err
 	}
 	body["password"] = password()
-	body["roles"] = s.newRoles(request)
-	if s.flag.key != "" {
-		value := s.flag.on
+	body["roles"] = s.rules.NewRoles(request)
+	if s.rules.Flag.Key != "" {
+		value := s.rules.Flag.On
 		if request.Status == directory.StatusInactive {
-			value = s.flag.off
+			value = s.rules.Flag.Off
 		}
-		if err := s.putMeta(ctx, k, body, s.flag.key, directory.Text(value)); err != nil {
+		if err := s.putMeta(ctx, k, body, s.rules.Flag.Key, directory.Text(value)); err != nil {
 			return creation{}, err
 		}
 	}
 	k.body = body
-	return creation{call: k, body: body, keys: []string{"username " + fold(username), "email " + fold(email)}}, nil
-}
-
-// newRoles returns the roles of a new account. An inactive one has none: that is what makes it inactive.
-func (s *site) newRoles(request directory.CreateRequest) []string {
-	switch {
-	case request.Status == directory.StatusInactive:
-		return []string{}
-	case len(request.Groups) > 0:
-		return request.Groups
-	default:
-		return []string{s.defaultRole}
-	}
+	return creation{call: k, body: body, keys: []string{"username " + users.Fold(username), "email " + users.Fold(email)}}, nil
 }
 
 // CreateAccount implements [directory.Creator]. WordPress mails nobody.

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/rollcall-sync/rollcall/sync/directory"
+	"github.com/rollcall-sync/rollcall/targets/wordpress/users"
 )
 
 func outside(option string, lowest, highest, n int) error {
@@ -248,9 +249,9 @@ func parameter(r refusal) *directory.Error {
 
 // attributeOf returns the attribute that a parameter of the API carries.
 func attributeOf(parameter string) (string, bool) {
-	for _, field := range fields {
-		if field.field == parameter {
-			return field.spec.Name, true
+	for _, field := range users.Fields() {
+		if field.REST == parameter {
+			return field.Spec.Name, true
 		}
 	}
 	if key, ok := strings.CutPrefix(parameter, "meta."); ok {

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/rollcall-sync/rollcall/targets/wordpress/users"
 )
 
 func (f *fake) collection(r *fakeRequest) *fakeAnswer {
@@ -104,7 +106,7 @@ func (f *fake) matches(r *fakeRequest, u *fakeUser) bool {
 		return true
 	}
 	within := func(values ...string) bool {
-		return slices.ContainsFunc(values, func(v string) bool { return strings.Contains(fold(v), fold(term)) })
+		return slices.ContainsFunc(values, func(v string) bool { return strings.Contains(users.Fold(v), users.Fold(term)) })
 	}
 	if f.columns {
 		switch r.query.Get("search_columns") {
@@ -262,12 +264,12 @@ func (f *fake) create(r *fakeRequest) *fakeAnswer {
 
 func (f *fake) taken(login, email string) *fakeAnswer {
 	for _, u := range f.users {
-		if fold(u.login) == fold(login) {
+		if users.Fold(u.login) == users.Fold(login) {
 			return lower("existing_user_login", "Sorry, that username already exists!")
 		}
 	}
 	for _, u := range f.users {
-		if fold(u.email) == fold(email) {
+		if users.Fold(u.email) == users.Fold(email) {
 			return lower("existing_user_email", "Sorry, that email address is already used!")
 		}
 	}
@@ -349,7 +351,7 @@ func (f *fake) update(r *fakeRequest, u *fakeUser) *fakeAnswer {
 	email, moves := r.body["email"].(string)
 	email = entities(email)
 	for _, other := range f.users {
-		if moves && other != u && fold(other.email) == fold(email) {
+		if moves && other != u && users.Fold(other.email) == users.Fold(email) {
 			return refuse(400, "rest_user_invalid_email", "Invalid email address.")
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/rollcall-sync/rollcall/sync/directory"
+	"github.com/rollcall-sync/rollcall/targets/wordpress/users"
 )
 
 // features are what the site says of its users route (OPTIONS /wp/v2/users): what is registered and what this version can
@@ -41,7 +42,7 @@ func (s *site) siteFeatures(ctx context.Context, op string) (features, error) {
 	})
 }
 
-// routeData is WordPress's description of a route.
+// routeData is WordPress's users.Description of a route.
 type routeData struct {
 	Endpoints []struct {
 		Methods    []string        `json:"methods"`
@@ -127,7 +128,7 @@ func metaJSON(kind string, value directory.Value) (any, error) {
 	case kind == "array":
 		return value.Items(), nil
 	case kind == "boolean":
-		if isTrue(text) {
+		if users.IsTrue(text) {
 			return true, nil
 		}
 		if slices.Contains([]string{"0", "false", "no", "off"}, strings.ToLower(text)) {

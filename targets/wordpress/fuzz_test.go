@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/rollcall-sync/rollcall/sync/directory"
+	"github.com/rollcall-sync/rollcall/targets/wordpress/users"
 )
 
 func mustJSON(value any) []byte {
@@ -36,13 +37,13 @@ func FuzzRecord(f *testing.F) {
 	} {
 		f.Add([]byte(seed))
 	}
-	s := &site{privileged: privileges{capabilities: defaultPrivileged}, flag: flag{key: "department", off: "Press"}}
+	s := &site{rules: users.Rules{Privileges: users.Privileges{Capabilities: users.DefaultPrivileged()}, Flag: users.Flag{Key: "department", Off: "Press"}}}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		a, err := s.account(data, nil)
 		if err != nil {
 			return
 		}
-		if !isID(a.ID) {
+		if !users.IsID(a.ID) {
 			t.Fatalf("the id is %q", a.ID)
 		}
 		if a.Problem == "" && (!a.GroupsKnown || a.Attributes[directory.Username].Kind() > directory.KindText) {
@@ -96,7 +97,7 @@ func FuzzEscaping(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		if got := unescape.Replace(escape.Replace(text)); got != text {
+		if got := users.Unescape(users.Escape(text)); got != text {
 			t.Errorf("%q comes back as %q", text, got)
 		}
 	})

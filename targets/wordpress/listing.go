@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/rollcall-sync/rollcall/sync/directory"
+	"github.com/rollcall-sync/rollcall/targets/wordpress/users"
 )
 
 const editRemedy = "give the role of the service account the capabilities list_users and edit_users; on a multisite network only network administrators see all users"
@@ -124,7 +125,7 @@ func (s *site) doubt(p page, accounts []directory.Account) string {
 		}
 		last = id
 		if a.Problem == "" && a.Status == directory.StatusUnknown {
-			return fmt.Sprintf("the meta key %s (deactivated_meta) is not in the records: register it on the site with show_in_rest", s.flag.key)
+			return fmt.Sprintf("the meta key %s (deactivated_meta) is not in the records: register it on the site with show_in_rest", s.rules.Flag.Key)
 		}
 	}
 	return ""
@@ -175,7 +176,7 @@ func (s *site) checkID(ctx context.Context, op, id string) error {
 	if err := ctx.Err(); err != nil {
 		return s.client.fail(k, &directory.Error{Kind: directory.Retryable, Err: err})
 	}
-	if !isID(id) {
+	if !users.IsID(id) {
 		return s.client.fail(k, &directory.Error{Kind: directory.NotFound, Err: errors.New("no account of WordPress has such an id; they are numbers")})
 	}
 	return nil
@@ -218,7 +219,7 @@ func (s *site) FindAccounts(ctx context.Context, attribute, value string) ([]dir
 	case directory.Email:
 		// search_columns is obeyed since 6.8 and ignored before; there a term with @ is looked for in addresses alone.
 		// Addresses are stored escaped, so that is what is to be found.
-		filter.Set("search", escape.Replace(value))
+		filter.Set("search", users.Escape(value))
 		filter.Set("search_columns", "email")
 	case directory.Username:
 		filter.Set("search", searchable(value))
@@ -253,7 +254,7 @@ func (s *site) search(ctx context.Context, op, attribute, value string, filter u
 			return nil, err
 		}
 		for _, a := range accounts {
-			if fold(a.Attributes.Text(attribute)) == fold(value) {
+			if users.Fold(a.Attributes.Text(attribute)) == users.Fold(value) {
 				found = append(found, a)
 			}
 		}
@@ -299,7 +300,7 @@ func (s *site) whoAmI(ctx context.Context, op string) (string, error) {
 		if _, err := s.client.get(ctx, k, &me); err != nil {
 			return "", err
 		}
-		if !isID(me.ID.String()) {
+		if !users.IsID(me.ID.String()) {
 			return "", s.client.fail(k, &directory.Error{Kind: directory.Retryable, Err: errors.New("the answer has no id")})
 		}
 		return me.ID.String(), nil

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/rollcall-sync/rollcall/sync/directory"
+	"github.com/rollcall-sync/rollcall/targets/wordpress/users"
 )
 
 // follow lists all accounts by following Next.
@@ -161,7 +162,7 @@ func TestOnlyWhatIsNeededIsAskedFor(t *testing.T) {
 		{[]string{directory.Email, directory.DisplayName}, "id,username,roles,capabilities,email,name"},
 		{[]string{}, "id,username,roles,capabilities"},
 		{[]string{directory.CustomPrefix + "department"}, "id,username,roles,capabilities,meta"},
-		{[]string{description}, "id,username,roles,capabilities,description"},
+		{[]string{users.Description}, "id,username,roles,capabilities,description"},
 		{nil, "id,username,roles,capabilities,email,first_name,last_name,name,nickname,url,locale,description,registered_date,meta"},
 	} {
 		if got := s.fieldNames(c.names); got != c.want {

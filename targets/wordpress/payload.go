@@ -8,9 +8,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/rollcall-sync/rollcall/sync/directory"
+	"github.com/rollcall-sync/rollcall/targets/wordpress/users"
 )
 
 // payload is the body of a create or an update. WordPress takes JSON only with its content type, and roles only as a list:
@@ -54,32 +54,16 @@ func (s *site) put(ctx context.Context, k call, p payload, name string, value di
 	case spec.Required && value.IsEmpty():
 		return refuse(directory.Invalid, fmt.Errorf("%s must not be empty", name), "")
 	}
-	for _, field := range fields {
-		if field.spec.Name != name {
-			continue
-		}
+	if field, ok := users.FieldOf(name); ok {
 		text := value.String()
-		fault := ""
-		switch name {
-		case directory.Username:
-			fault = checkUsername(text)
-		case directory.Email:
-			fault = checkEmail(text)
-		}
-		stored := text
-		if field.escaped {
-			stored = escape.Replace(text)
-		}
-		if n := utf8.RuneCountInString(stored); fault == "" && spec.MaxLength > 0 && n > spec.MaxLength {
-			fault = fmt.Sprintf("%s has %d characters (as WordPress stores them) and may have %d", name, n, spec.MaxLength)
-		}
+		stored, fault := field.Stored(text)
 		if fault != "" {
 			return refuse(directory.Invalid, errors.New(fault), "")
 		}
 		if name != directory.Email { // escaped, an address would be malformed; WordPress escapes it by itself
 			text = stored
 		}
-		p[field.field] = text
+		p[field.REST] = text
 		return nil
 	}
 	return s.putMeta(ctx, k, p, strings.TrimPrefix(name, directory.CustomPrefix), value)
@@ -136,7 +120,7 @@ func (s *site) kept(k call, a answer, p payload) error {
 		switch {
 		case !ok:
 			e = s.unregistered(k, key)
-		case key == s.flag.key && s.flag.locked(value) != p.locks(s.flag):
+		case key == s.rules.Flag.Key && s.rules.Flag.Locked(value) != p.locks(s.rules.Flag):
 			e = s.client.fail(k, &directory.Error{
 				Kind: directory.Invalid, Attribute: directory.CustomPrefix + key, Err: fmt.Errorf("the site stored %q for the user meta %q", value, key),
 				Remedy: "set deactivated_value and activated_value to what the plugin uses",
@@ -153,16 +137,16 @@ func (s *site) kept(k call, a answer, p payload) error {
 }
 
 // locks reports whether the payload sets the plugin's flag to locked.
-func (p payload) locks(f flag) bool {
+func (p payload) locks(f users.Flag) bool {
 	value := directory.Value{}
-	switch x := p.meta()[f.key].(type) {
+	switch x := p.meta()[f.Key].(type) {
 	case nil:
 	case bool:
 		value = directory.Text(strconv.FormatBool(x))
 	default:
 		value = directory.Text(fmt.Sprint(x))
 	}
-	return f.locked(value)
+	return f.Locked(value)
 }
 
 // password returns a new password that nobody sees: 40 characters of 64, 240 bits, without the backslash that WordPress

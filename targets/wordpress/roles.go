@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/rollcall-sync/rollcall/sync/directory"
+	"github.com/rollcall-sync/rollcall/targets/wordpress/users"
 )
 
 // ListGroups implements [directory.GroupLister]. WordPress tells nobody over the API which roles it has. They are its own
@@ -48,7 +49,7 @@ func (s *site) ListGroups(ctx context.Context, request directory.GroupListReques
 			}
 		}
 	}
-	roles := union(coreRoles, append([]string{s.defaultRole}, more...))
+	roles := users.Union(users.CoreRoles(), append([]string{s.rules.DefaultRole}, more...))
 	slices.Sort(roles)
 	end := len(roles)
 	if request.Size > 0 {
@@ -59,7 +60,7 @@ func (s *site) ListGroups(ctx context.Context, request directory.GroupListReques
 		return refuse(directory.Invalid, fmt.Errorf("%q is no cursor of this listing", request.Cursor))
 	}
 	for _, role := range roles[start:end] {
-		result.Groups = append(result.Groups, s.group(role))
+		result.Groups = append(result.Groups, s.rules.Privileges.Group(role))
 	}
 	if end < len(roles) {
 		result.Next = strconv.Itoa(end)
@@ -67,20 +68,10 @@ func (s *site) ListGroups(ctx context.Context, request directory.GroupListReques
 	return result, nil
 }
 
-// group describes one role. One that makes its members privileged is not to be given: whoever has it is never written, so
-// it could never be taken away again.
-func (s *site) group(role string) directory.Group {
-	g := directory.Group{ID: role, Name: role}
-	if slices.Contains(s.privileged.roles, role) {
-		g.ReadOnly = "privileged role: its members are managed by hand in WordPress"
-	}
-	return g
-}
-
 // grantable refuses to give a privileged role.
 func (s *site) grantable(k call, roles []string) error {
 	for _, role := range roles {
-		if reason := s.group(role).ReadOnly; reason != "" {
+		if reason := s.rules.Privileges.Group(role).ReadOnly; reason != "" {
 			return s.client.fail(k, &directory.Error{
 				Kind: directory.Unsupported, Err: fmt.Errorf("the role %s is not given: %s", role, reason),
 				Remedy: "give the role in WordPress, or take it out of privileged_roles",
@@ -112,7 +103,7 @@ func (v *sightings) page(number, size int, p page, accounts []directory.Account)
 	}
 	var roles []string
 	for _, a := range accounts {
-		roles = union(roles, a.Groups)
+		roles = users.Union(roles, a.Groups)
 	}
 	v.pages[number] = roles
 }
@@ -126,7 +117,7 @@ func (v *sightings) roles() (all []string, whole bool) {
 		if !seen {
 			return nil, false
 		}
-		all = union(all, roles)
+		all = users.Union(all, roles)
 	}
 	return all, v.last > 0
 }
@@ -160,7 +151,7 @@ func (s *site) gather(ctx context.Context, op string) ([]string, error) {
 	}
 	var all []string
 	for _, part := range parts {
-		all = union(all, part)
+		all = users.Union(all, part)
 	}
 	return all, nil
 }
@@ -184,7 +175,7 @@ func (s *site) gatherPage(ctx context.Context, op string, number int) (rolesPage
 	}
 	result := rolesPage{pages: p.pages}
 	for _, a := range accounts {
-		result.roles = union(result.roles, a.Groups)
+		result.roles = users.Union(result.roles, a.Groups)
 	}
 	return result, nil
 }
@@ -210,11 +201,11 @@ func (s *site) ChangeGroups(ctx context.Context, request directory.GroupsRequest
 		// Roles that were not read would be lost.
 		return s.client.fail(k, &directory.Error{Kind: directory.Auth, Err: errors.New(now.Problem), Remedy: editRemedy})
 	}
-	if err := s.grantable(k, without(request.Add, now.Groups)); err != nil {
+	if err := s.grantable(k, users.Without(request.Add, now.Groups)); err != nil {
 		return err
 	}
-	want := without(union(now.Groups, request.Add), request.Remove)
-	if len(without(want, now.Groups)) == 0 && len(without(now.Groups, want)) == 0 {
+	want := users.Without(users.Union(now.Groups, request.Add), request.Remove)
+	if len(users.Without(want, now.Groups)) == 0 && len(users.Without(now.Groups, want)) == 0 {
 		return nil
 	}
 	if len(now.Groups) == 0 {
@@ -223,8 +214,8 @@ func (s *site) ChangeGroups(ctx context.Context, request directory.GroupsRequest
 			Remedy: "activate the account",
 		})
 	}
-	if len(want) == 0 && !slices.Contains(request.Remove, s.defaultRole) {
-		want = []string{s.defaultRole} // without any role it would be inactive, which nobody asked for
+	if len(want) == 0 && !slices.Contains(request.Remove, s.rules.DefaultRole) {
+		want = []string{s.rules.DefaultRole} // without any role it would be inactive, which nobody asked for
 	}
 	if len(want) == 0 {
 		if err := s.notSelf(ctx, k, request.Account); err != nil {
@@ -236,9 +227,9 @@ func (s *site) ChangeGroups(ctx context.Context, request directory.GroupsRequest
 	if err != nil {
 		return err
 	}
-	if len(without(want, account.Groups)) > 0 || len(without(account.Groups, want)) > 0 {
+	if len(users.Without(want, account.Groups)) > 0 || len(users.Without(account.Groups, want)) > 0 {
 		return s.client.fail(k, &directory.Error{
-			Kind: directory.Invalid, Err: fmt.Errorf("WordPress was told to set the roles %s and answers with %s", quoted(want), quoted(account.Groups)),
+			Kind: directory.Invalid, Err: fmt.Errorf("WordPress was told to set the roles %s and answers with %s", users.Quoted(want), users.Quoted(account.Groups)),
 			Remedy: "look for a plugin that changes roles by itself",
 		})
 	}

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 
 	"github.com/rollcall-sync/rollcall/sync/directory"
+	"github.com/rollcall-sync/rollcall/targets/wordpress/users"
 )
 
 // SetStatus implements [directory.StatusSetter].
@@ -53,8 +53,8 @@ func (s *site) deactivate(ctx context.Context, k call, id string) (directory.Acc
 		return directory.Account{}, err
 	}
 	body := payload{"roles": []string{}, "password": password()}
-	if s.flag.key != "" {
-		if err := s.putMeta(ctx, k, body, s.flag.key, directory.Text(s.flag.off)); err != nil {
+	if s.rules.Flag.Key != "" {
+		if err := s.putMeta(ctx, k, body, s.rules.Flag.Key, directory.Text(s.rules.Flag.Off)); err != nil {
 			return directory.Account{}, err
 		}
 	}
@@ -69,7 +69,7 @@ func (s *site) deactivate(ctx context.Context, k call, id string) (directory.Acc
 	}
 	if len(account.Groups) > 0 || account.Status != directory.StatusInactive {
 		return account, s.client.fail(k, &directory.Error{
-			Kind: directory.Invalid, Err: fmt.Errorf("WordPress was told to take all roles away and answers with %s", quoted(account.Groups)),
+			Kind: directory.Invalid, Err: fmt.Errorf("WordPress was told to take all roles away and answers with %s", users.Quoted(account.Groups)),
 			Remedy: "look for a plugin that gives roles by itself",
 		})
 	}
@@ -93,12 +93,12 @@ func (s *site) activate(ctx context.Context, k call, request directory.StatusReq
 	if err != nil {
 		return now, err
 	}
-	if err := s.grantable(k, without(request.Groups, now.Groups)); err != nil {
+	if err := s.grantable(k, users.Without(request.Groups, now.Groups)); err != nil {
 		return now, err
 	}
-	roles := union(now.Groups, request.Groups)
+	roles := users.Union(now.Groups, request.Groups)
 	if len(roles) == 0 {
-		roles = []string{s.defaultRole}
+		roles = []string{s.rules.DefaultRole}
 	}
 	if now.Status == directory.StatusActive && len(roles) == len(now.Groups) {
 		return now, nil
@@ -107,8 +107,8 @@ func (s *site) activate(ctx context.Context, k call, request directory.StatusReq
 	if len(roles) != len(now.Groups) {
 		body["roles"] = roles
 	}
-	if s.flag.key != "" {
-		if err := s.putMeta(ctx, k, body, s.flag.key, directory.Text(s.flag.on)); err != nil {
+	if s.rules.Flag.Key != "" {
+		if err := s.putMeta(ctx, k, body, s.rules.Flag.Key, directory.Text(s.rules.Flag.On)); err != nil {
 			return directory.Account{}, err
 		}
 	}
@@ -117,27 +117,11 @@ func (s *site) activate(ctx context.Context, k call, request directory.StatusReq
 	if err != nil {
 		return account, err
 	}
-	if missing := without(roles, account.Groups); len(missing) > 0 || account.Status != directory.StatusActive {
+	if missing := users.Without(roles, account.Groups); len(missing) > 0 || account.Status != directory.StatusActive {
 		return account, s.client.fail(k, &directory.Error{
-			Kind: directory.Invalid, Err: fmt.Errorf("WordPress was told to give the roles %s and answers with %s, %s", quoted(roles), quoted(account.Groups), account.Status),
+			Kind: directory.Invalid, Err: fmt.Errorf("WordPress was told to give the roles %s and answers with %s, %s", users.Quoted(roles), users.Quoted(account.Groups), account.Status),
 			Remedy: "look for a plugin that changes roles by itself",
 		})
 	}
 	return account, nil
-}
-
-// union returns a followed by what b has besides.
-func union(a, b []string) []string {
-	all := slices.Clone(a)
-	for _, item := range b {
-		if !slices.Contains(all, item) {
-			all = append(all, item)
-		}
-	}
-	return all
-}
-
-// without returns what a has and b has not.
-func without(a, b []string) []string {
-	return slices.DeleteFunc(slices.Clone(a), func(item string) bool { return slices.Contains(b, item) })
 }

@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"github.com/rollcall-sync/rollcall/sync/directory"
+	"github.com/rollcall-sync/rollcall/targets/wordpress/users"
 )
 
 // change returns the call that writes a body to an account. The answer holds the whole record.
@@ -47,7 +47,7 @@ func (s *site) UpdateAccount(ctx context.Context, request directory.UpdateReques
 	keys := []string{"id " + request.ID}
 	email, moves := request.Set[directory.Email]
 	if moves {
-		keys = append(keys, "email "+fold(email.String()))
+		keys = append(keys, "email "+users.Fold(email.String()))
 	}
 	release, err := s.busy.hold(ctx, keys)
 	if err != nil {
@@ -59,7 +59,7 @@ func (s *site) UpdateAccount(ctx context.Context, request directory.UpdateReques
 		return account, err
 	}
 	// The database may refuse a row (a character it has no place for) and WordPress still answer 200 with the old values.
-	if stored := account.Attributes.Text(directory.Email); moves && fold(stored) != fold(email.String()) {
+	if stored := account.Attributes.Text(directory.Email); moves && users.Fold(stored) != users.Fold(email.String()) {
 		return account, s.client.fail(k, &directory.Error{
 			Kind: directory.Invalid, Attribute: directory.Email, Err: errors.New("WordPress answered that all is well and kept the old e-mail address"),
 			Remedy: "look for a plugin that holds back changes of addresses, and into the PHP error log",
@@ -100,7 +100,7 @@ func (s *site) heir(ctx context.Context, op string) (string, error) {
 	switch {
 	case s.reassignTo == "":
 		return s.whoAmI(ctx, op)
-	case isID(s.reassignTo):
+	case users.IsID(s.reassignTo):
 		return s.reassignTo, nil
 	}
 	return s.reassign.get(func() (string, error) {
@@ -129,12 +129,4 @@ func (s *site) notSelf(ctx context.Context, k call, id string) error {
 		return s.client.fail(k, &directory.Error{Kind: directory.Invalid, Err: errors.New("this is the account that Rollcall signs in with")})
 	}
 	return nil
-}
-
-// quoted joins names for a message.
-func quoted(names []string) string {
-	if len(names) == 0 {
-		return "none"
-	}
-	return strings.Join(names, ", ")
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/rollcall-sync/rollcall/sync/directory"
+	"github.com/rollcall-sync/rollcall/targets/wordpress/users"
 )
 
 // What WordPress answers with a crash, or drops without a word, is refused before it is sent.
@@ -134,7 +135,7 @@ func TestTextComesBackAsItWasSent(t *testing.T) {
 	s := f.open(t, "meta", []string{"note"})
 	for _, text := range []string{"R&D", "A & B", "a < b > c", "Bold <b>Name</b> & Co", "&amp;", "&lt;b&gt;", "&eacute;", `O'Neill "x"`, `back\slash`} {
 		set := directory.Attributes{"custom.note": directory.Text(text)}
-		for _, name := range []string{directory.DisplayName, directory.FirstName, directory.LastName, directory.Nickname, description} {
+		for _, name := range []string{directory.DisplayName, directory.FirstName, directory.LastName, directory.Nickname, users.Description} {
 			set[name] = directory.Text(text)
 		}
 		a, err := s.UpdateAccount(t.Context(), directory.UpdateRequest{ID: "1", Set: set})

@@ -13,6 +13,7 @@ import (
 
 	"github.com/rollcall-sync/rollcall/sync/directory"
 	"github.com/rollcall-sync/rollcall/sync/directory/transport"
+	"github.com/rollcall-sync/rollcall/targets/wordpress/users"
 )
 
 // The bounds that WordPress sets: rows of a page, and requests in one call of batch/v1.
@@ -29,17 +30,8 @@ var Type = directory.Type{
 	Title:      "WordPress",
 	Summary:    "Users and roles of a WordPress site, read and written through its REST API with an application password.",
 	Options:    options(),
-	Attributes: attributes(nil),
+	Attributes: users.Attributes(nil),
 	Open:       open,
-}
-
-// coreRoles are the roles that WordPress itself makes.
-var coreRoles = []string{"administrator", "author", "contributor", "editor", "subscriber"}
-
-// defaultPrivileged are the capabilities with which an account can take over the site or another account.
-var defaultPrivileged = []string{
-	"create_users", "delete_users", "edit_users", "promote_users", "remove_users", "manage_options",
-	"activate_plugins", "install_plugins", "edit_plugins", "edit_themes", "install_themes", "update_core", "manage_network",
 }
 
 func options() []directory.Option {
@@ -87,7 +79,7 @@ func options() []directory.Option {
 		},
 		{
 			Name: "privileged_capabilities", Type: directory.OptionList,
-			Doc: "Capabilities whose owners are never written; without it: " + strings.Join(defaultPrivileged, ", ") + ".",
+			Doc: "Capabilities whose owners are never written; without it: " + strings.Join(users.DefaultPrivileged(), ", ") + ".",
 		},
 		{Name: "page_size", Type: directory.OptionInt, Default: "100", Doc: "Accounts of one page, 1 to 100."},
 		{Name: "read_concurrency", Type: directory.OptionInt, Default: "4", Doc: "Pages read side by side, 1 to 32."},
@@ -105,11 +97,9 @@ type site struct {
 	client *client
 	desc   directory.Description
 
-	defaultRole  string
+	rules        users.Rules
 	roles        []string // configured ones
 	reassignTo   string
-	flag         flag
-	privileged   privileges
 	pageSize     int
 	batchSize    int
 	writeWorkers int
@@ -141,29 +131,17 @@ func open(settings directory.Settings) (directory.Directory, error) {
 			return nil, outside(bound.name, bound.min, bound.max, n)
 		}
 	}
-	for _, key := range settings.List("meta") {
-		if key == "" || key == "description" {
-			return nil, &directory.OptionError{Option: "meta", Message: `"` + key + `" cannot be a meta key here; the description of a user is custom.description already`}
-		}
+	rules, err := users.FromSettings(settings)
+	if err != nil {
+		return nil, err
 	}
 	s := &site{
-		defaultRole:  settings.Text("default_role"),
+		rules:        rules,
 		roles:        settings.List("roles"),
 		reassignTo:   settings.Text("reassign_to"),
-		flag:         flag{key: settings.Text("deactivated_meta"), off: settings.Text("deactivated_value"), on: settings.Text("activated_value")},
-		privileged:   privileges{roles: settings.List("privileged_roles"), capabilities: settings.List("privileged_capabilities")},
 		pageSize:     settings.Int("page_size"),
 		batchSize:    settings.Int("batch_size"),
 		writeWorkers: settings.Int("write_concurrency"),
-	}
-	if _, set := settings.Values["privileged_capabilities"]; !set {
-		s.privileged.capabilities = defaultPrivileged
-	}
-	if s.group(s.defaultRole).ReadOnly != "" {
-		return nil, &directory.OptionError{Option: "default_role", Message: s.defaultRole + " is a privileged role (privileged_roles); choose another"}
-	}
-	if s.flag.key != "" && s.flag.off == s.flag.on {
-		return nil, &directory.OptionError{Option: "activated_value", Message: "is the same as deactivated_value"}
 	}
 	o := transport.FromSettings(settings)
 	o.Rate = float64(settings.Int("rate"))
@@ -176,7 +154,7 @@ func open(settings directory.Settings) (directory.Directory, error) {
 func describe(settings directory.Settings, base *url.URL, s *site) directory.Description {
 	return directory.Description{
 		Type: typeName, Name: settings.Name, Identity: base.Host + base.Path,
-		Attributes:   attributes(settings.List("meta")),
+		Attributes:   users.Attributes(settings.List("meta")),
 		GroupsInline: true, GroupsLostOnDeactivation: true,
 		PageSize:        s.pageSize,
 		ReadConcurrency: settings.Int("read_concurrency"), WriteConcurrency: s.writeWorkers,
