@@ -66,7 +66,7 @@ func (r *report) content(x *index) {
 			"save the file as UTF-8, or set encoding: "+x.encoding+" if names look right")
 	}
 	if x.doubt != "" {
-		r.add(directory.LevelWarning, "rows", x.doubt, "export the whole list; until then nobody loses access because of it")
+		r.add(directory.LevelWarning, "rows", x.doubt, x.remedy+"; until then nobody loses access because of it")
 	}
 }
 

@@ -144,7 +144,8 @@ func (s *store) columnSpecs(l *layout) {
 			continue
 		}
 		spec := directory.AttributeSpec{
-			Name: c.attribute, Kind: directory.VocabularyKind(c.attribute), Writable: true, Searchable: true, Doc: "The column " + c.header + ".",
+			Name: c.attribute, Kind: directory.VocabularyKind(c.attribute), Writable: true, FoldCase: folds(c.attribute), Searchable: true,
+			Doc: "The column " + c.header + ".",
 		}
 		if strings.HasPrefix(c.attribute, directory.CustomPrefix) {
 			spec.Kind = l.kindOf(c)
@@ -183,10 +184,16 @@ func vocabulary() []directory.AttributeSpec {
 			continue
 		}
 		specs = append(specs, directory.AttributeSpec{
-			Name: name, Kind: directory.VocabularyKind(name), Writable: true, Searchable: true, Doc: "The column " + name + ", or another of its spellings.",
+			Name: name, Kind: directory.VocabularyKind(name), Writable: true, FoldCase: folds(name), Searchable: true,
+			Doc: "The column " + name + ", or another of its spellings.",
 		})
 	}
 	return specs
+}
+
+// folds reports whether people write the attribute's values in any case and mean the same.
+func folds(attribute string) bool {
+	return attribute == directory.Username || attribute == directory.Email
 }
 
 // groupReader is the power to list groups.

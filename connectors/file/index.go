@@ -34,7 +34,8 @@ type index struct {
 	seed      maphash.Seed
 	groups    map[string]directory.Group
 	spelling  [2]any // how the file writes inactive and active; nil where it never does
-	doubt     string
+	// doubt is what speaks against the file's being whole, remedy what to do about it; both are empty where nothing does.
+	doubt, remedy string
 }
 
 // entry is the place of one record.
@@ -278,15 +279,18 @@ func (x *index) find(text io.ReaderAt, id string) (int, error) {
 // judge says what makes a file that reads well doubtful all the same.
 func (x *index) judge() {
 	g, _ := x.grammar.(*jsonGrammar)
-	x.doubt = ""
+	x.doubt, x.remedy = "", ""
 	switch {
 	case len(x.rows) == 0:
 		x.doubt = "the file holds nobody"
+		x.remedy = "look whether the export has run to its end and path names the file that it writes"
 	case g == nil:
 	case g.more != "":
 		x.doubt = fmt.Sprintf("the file is one page of a longer answer: it names the next one under %s", g.more)
+		x.remedy = "export all pages into the file"
 	case g.told >= 0 && g.told != len(x.rows):
 		x.doubt = fmt.Sprintf("the file says that there are %d accounts and holds %d", g.told, len(x.rows))
+		x.remedy = "export the file again, all of it, or correct the number in it"
 	}
 }
 

@@ -92,7 +92,7 @@ func (s *store) ListAccounts(ctx context.Context, request directory.ListRequest)
 			to++
 		}
 		page.Accounts, err = x.accounts(text, from, to)
-		page.Total, page.Doubt = len(x.rows), x.doubt
+		page.Total, page.Doubt, page.Remedy = len(x.rows), x.doubt, x.remedy
 		if to < len(x.rows) {
 			page.Next = x.cursor("a", to)
 		}
@@ -159,8 +159,9 @@ func (s *store) CountAccounts(ctx context.Context) (int, error) {
 	return n, s.fail("count accounts", "", err)
 }
 
-// GetAccount returns one record. In a file that holds nobody, nobody is proven to be gone but those whom this directory
-// removed itself.
+// GetAccount returns one record. It reads the file that was listed, so its "no record has this id" is as certain as the
+// file, and no more: what speaks for the file are the certificate of its listing and the usual size. In a file that holds
+// nobody, nobody is proven to be gone but those whom this directory removed itself.
 func (s *store) GetAccount(ctx context.Context, id string) (directory.Account, error) {
 	var account directory.Account
 	err := s.read(ctx, func(x *index, text textReader) error {
@@ -203,6 +204,10 @@ func (s *store) FindAccounts(ctx context.Context, attribute, value string) ([]di
 			return &fault{kind: directory.Unsupported, attribute: attribute, message: "the file has no column for " + attribute, remedy: "search by an attribute that it has"}
 		}
 		found = nil
+		same := func(a, b string) bool { return a == b }
+		if spec, _ := s.description.Attribute(attribute); spec.FoldCase {
+			same = strings.EqualFold
+		}
 		for from := 0; from < len(x.rows); {
 			if err := ctx.Err(); err != nil {
 				return err
@@ -217,7 +222,7 @@ func (s *store) FindAccounts(ctx context.Context, attribute, value string) ([]di
 			}
 			for _, account := range accounts {
 				have, ok := account.Attributes[attribute]
-				if attribute == directory.ID && account.ID == value || ok && !have.IsEmpty() && have.String() == value {
+				if attribute == directory.ID && account.ID == value || ok && !have.IsEmpty() && same(have.String(), value) {
 					found = append(found, account)
 				}
 			}

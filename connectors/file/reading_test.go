@@ -107,8 +107,8 @@ func TestNobodyProvesNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			d := open(t, write(t, name, content), nil)
 			page, err := d.ListAccounts(t.Context(), directory.ListRequest{})
-			if err != nil || len(page.Accounts) != 0 || page.Doubt == "" {
-				t.Errorf("a file with nobody in it lists %+v, %v; it must be doubted", page, err)
+			if err != nil || len(page.Accounts) != 0 || page.Doubt == "" || !strings.Contains(page.Remedy, "export") {
+				t.Errorf("a file with nobody in it lists %+v, %v; it must be doubted, with a word on files", page, err)
 			}
 			if _, err := d.(directory.Getter).GetAccount(t.Context(), "1"); !errors.Is(err, directory.Retryable) {
 				t.Errorf("it proves that an account is gone: %v", err)
@@ -123,8 +123,34 @@ func TestPartOfALongerAnswerIsDoubted(t *testing.T) {
 		`{"nextPageToken": "x", "users": [{"id": "1"}]}`,
 	} {
 		page, err := open(t, write(t, "a.json", content), nil).ListAccounts(t.Context(), directory.ListRequest{})
-		if err != nil || len(page.Accounts) != 1 || page.Doubt == "" {
+		if err != nil || len(page.Accounts) != 1 || page.Doubt == "" || !strings.Contains(page.Remedy, "export") {
 			t.Errorf("%s lists %+v, %v", content, page, err)
+		}
+	}
+	page, err := open(t, write(t, "a.json", `{"totalResults": 1, "Resources": [{"id": "1"}]}`), nil).ListAccounts(t.Context(), directory.ListRequest{})
+	if err != nil || page.Doubt != "" || page.Remedy != "" {
+		t.Errorf("a whole file lists %+v, %v", page, err)
+	}
+}
+
+func TestPeopleAreFoundInAnyCase(t *testing.T) {
+	d := open(t, write(t, "a.csv", "id,username,email,employee_id\nA1,Änna,Anna@Example.com,x7\n"), nil)
+	for _, c := range []struct {
+		attribute, value string
+		found            int
+	}{
+		{directory.Username, "änna", 1},
+		{directory.Username, "ÄNNA", 1},
+		{directory.Username, "änn", 0},
+		{directory.Email, "anna@example.COM", 1},
+		{directory.ID, "A1", 1},
+		{directory.ID, "a1", 0},
+		{directory.EmployeeID, "x7", 1},
+		{directory.EmployeeID, "X7", 0},
+	} {
+		found, err := d.(directory.Finder).FindAccounts(t.Context(), c.attribute, c.value)
+		if err != nil || len(found) != c.found {
+			t.Errorf("%s %q finds %d accounts, want %d: %v", c.attribute, c.value, len(found), c.found, err)
 		}
 	}
 }

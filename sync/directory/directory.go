@@ -72,6 +72,8 @@ type AccountPage struct {
 	// Doubt is set where the answer shows signs of being thinned out by missing permissions (fewer rows than the
 	// vendor counted, records without the fields that only an administrator sees). It voids the certificate.
 	Doubt string
+	// Remedy says what to do about the doubt; empty where it is a matter of the rights that a check names.
+	Remedy string
 }
 
 // Counter is asked before and after a listing; both answers and the number of accounts listed must agree.

@@ -101,7 +101,7 @@ func (s *Snapshot) judge(expect Expectation, facts listingFacts) {
 		"accounts were added or removed during the listing, or the server repeats pages; run again")
 	s.judgeCount(facts)
 	c.add(ClauseWhole, facts.doubt == "", orElse(facts.doubt, "all fields that only an administrator sees are there"),
-		fmt.Sprintf("give the account that Rollcall signs in to %s with the rights that `rollcall check` names", name))
+		orElse(facts.remedy, fmt.Sprintf("give the account that Rollcall signs in to %s with the rights that `rollcall check` names", name)))
 	if facts.groupsAsked {
 		c.add(ClauseGroups, facts.groupsBroke == nil, orElse(errorText(facts.groupsBroke), fmt.Sprintf("%d groups", len(s.Groups))),
 			fmt.Sprintf("run again when %s answers, or give the right to read groups and members", name))

@@ -61,7 +61,7 @@ type listingFacts struct {
 	countErr      error
 	total         int // as told with the pages; -1 where it was not
 	totalMoved    bool
-	doubt         string
+	doubt, remedy string
 	broke         error
 	groupsAsked   bool
 	groupsBroke   error
@@ -219,7 +219,7 @@ func (l *listing) page(ctx context.Context, request directory.ListRequest) (next
 		l.facts.total = page.Total
 	}
 	if page.Doubt != "" {
-		l.facts.doubt = page.Doubt
+		l.facts.doubt, l.facts.remedy = page.Doubt, page.Remedy
 	}
 	if l.options.Progress != nil {
 		l.options.Progress(len(l.snapshot.entries), max(l.facts.before, l.facts.total))
