@@ -15,7 +15,7 @@ import (
 	"github.com/rollcall-sync/rollcall/sync/state"
 )
 
-// The exit codes. They are stable; `rollcall help exit-codes` and README.md have the same table.
+// The exit codes. They are stable.
 const (
 	exitOK            = 0
 	exitFailed        = 1
@@ -31,7 +31,8 @@ const (
 	exitNotFound      = 11
 )
 
-// exitCodes says what each code means, from best to worst: of several syncs the worst is told.
+// exitCodes says what each code means, from best to worst: of several syncs the worst is told. `rollcall help exit-codes` and
+// the table of README.md are made from it.
 var exitCodes = []struct {
 	code    int
 	meaning string
@@ -40,13 +41,13 @@ var exitCodes = []struct {
 	{exitPartial, "some accounts failed, the others are done"},
 	{exitWithheld, "a listing was not proven complete; nobody lost access"},
 	{exitRefused, "the guard refused the plan; nothing was written"},
-	{exitInterrupted, "ended from outside between two operations; run again to go on"},
+	{exitInterrupted, "ended from outside between two operations; run it again to go on"},
 	{exitBusy, "the sync is running elsewhere"},
 	{exitNotFound, "no account, run or approval has that name, or more than one has"},
 	{exitUnreachable, "a directory does not answer, or broke off"},
 	{exitAuth, "a directory refused the credentials or a right"},
 	{exitState, "the state file cannot be used"},
-	{exitConfiguration, "the configuration or the command line is wrong; with plan --detailed-exitcode: there are changes"},
+	{exitConfiguration, "the configuration or the command line is wrong; with `plan --detailed-exitcode`: there are changes"},
 	{exitFailed, "failed for a reason that has no code of its own"},
 }
 
@@ -54,12 +55,8 @@ var exitCodes = []struct {
 func newExitCodesTopic() *cobra.Command {
 	var text strings.Builder
 	text.WriteString("Exit codes\n\n")
-	for code := range len(exitCodes) {
-		for _, e := range exitCodes {
-			if e.code == code {
-				fmt.Fprintf(&text, "%3d  %s\n", e.code, e.meaning)
-			}
-		}
+	for code := range exitCodes {
+		fmt.Fprintf(&text, "%3d  %s\n", code, meaningOf(code))
 	}
 	text.WriteString("\nOf several syncs the worst is told; best to worst: ")
 	for i, e := range exitCodes {
@@ -70,6 +67,16 @@ func newExitCodesTopic() *cobra.Command {
 	}
 	text.WriteString(".\nA second interruption ends the process at once, with the code of the signal (130 or 143 in a shell).")
 	return &cobra.Command{Use: "exit-codes", Short: "What the exit codes mean", Long: text.String()}
+}
+
+// meaningOf says what a code means; empty for one that is never given.
+func meaningOf(code int) string {
+	for _, e := range exitCodes {
+		if e.code == code {
+			return e.meaning
+		}
+	}
+	return ""
 }
 
 // usageError is a mistake on the command line.
