@@ -21,7 +21,7 @@ func newExplainCommand(a *app) *cobra.Command {
 		Use:   "explain [SYNC] WHO",
 		Short: "One person: the record as received, each rule, and what would happen and why; nothing is written",
 		Long: "WHO is an id, a username or an e-mail. Without SYNC, all syncs are asked. With --offline it works from the last listings\n" +
-			"and contacts nobody. It can be asked while a run is under way, and before the first one.",
+			"and contacts nobody. It can be asked while a run is under way, and before the first one.\n\n" + oneDocumentEach,
 		Args: arguments(cobra.RangeArgs(1, 2)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runExplain(cmd.Context(), a, args[:len(args)-1], args[len(args)-1], offline)

@@ -24,7 +24,8 @@ func newPlanCommand(a *app) *cobra.Command {
 		Use:   "plan [SYNC…]",
 		Short: "Show what would change and why; nothing is written",
 		Long: "Reads both sides and shows what `rollcall sync` would do, in the order in which it would be done. The same code makes\n" +
-			"the plan of a real run. Of a plan that the guard would refuse, the state keeps the token that approves it.",
+			"the plan of a real run. Of a plan that the guard would refuse, the state keeps the token that approves it.\n" +
+			"On a terminal long columns are wrapped; elsewhere each operation is one line.\n\n" + oneDocumentEach,
 		RunE:              func(cmd *cobra.Command, args []string) error { return runPlan(cmd.Context(), a, o, args) },
 		ValidArgsFunction: a.completeSyncs,
 	}
@@ -111,10 +112,11 @@ func (a *app) writePlan(p *engine.Prepared, limit int) error {
 	out := a.out
 	fmt.Fprintf(out, "PLAN of %s: nothing has been written\n\n", p.Plan.Sync)
 	if len(p.Plan.Operations) > 0 {
-		if err := p.Plan.WriteTable(out, limit); err != nil {
+		var table strings.Builder
+		if err := p.Plan.WriteTable(&table, limit); err != nil {
 			return err
 		}
-		fmt.Fprintln(out)
+		fmt.Fprintln(out, fitTable(table.String(), widthOf(out)))
 	}
 	a.writeNotes(p.Plan.Notes, limit)
 	fmt.Fprintln(out, p.Summary())

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/mattn/go-isatty"
+	"golang.org/x/term"
 )
 
 // printJSON writes data for machines.
@@ -59,6 +60,25 @@ func isTerminal(stream any) bool {
 	}
 	file, ok := stream.(*os.File)
 	return ok && isatty.IsTerminal(file.Fd())
+}
+
+// widthOf returns how many columns a terminal has; 0 for anything else, where lines may be as long as they like.
+func widthOf(stream any) int {
+	if !isTerminal(stream) {
+		return 0
+	}
+	if c, ok := stream.(*console); ok {
+		stream = c.out
+	}
+	file, ok := stream.(*os.File)
+	if !ok {
+		return 0
+	}
+	width, _, err := term.GetSize(int(file.Fd()))
+	if err != nil {
+		return 0
+	}
+	return width
 }
 
 // colours of the status words.

@@ -40,6 +40,11 @@ func message(err error) string {
 	return err.Error()
 }
 
+// oneDocumentEach says what a program can rely on that reads the output of a command over several syncs.
+const oneDocumentEach = "With --json there is one JSON document for each sync, in the order of the configuration, one after the other on the standard\n" +
+	"output (a stream as jq reads it; each begins on a line of its own and names its sync). A sync of which nothing could be begun\n" +
+	"has no document: the standard error says why, and so does the exit code."
+
 func newRootCommand(a *app) *cobra.Command {
 	a.viper = viper.New()
 	a.noColor = os.Getenv("NO_COLOR") != ""
@@ -57,7 +62,7 @@ func newRootCommand(a *app) *cobra.Command {
 	})
 	flags := root.PersistentFlags()
 	flags.StringArrayVarP(&a.configPaths, "config", "c", nil, "configuration file or folder (repeatable); without it rollcall.yaml is looked for")
-	flags.BoolVar(&a.json, "json", false, "print data as JSON, one document for each sync")
+	flags.BoolVar(&a.json, "json", false, "print data as JSON; of several syncs one document after the other")
 	flags.BoolVar(&a.noColor, "no-color", a.noColor, "no colours, as with NO_COLOR")
 	flags.StringVar(&a.traceFile, "trace", "", "append all requests and answers to this file, secrets blanked")
 	flags.StringVar(&a.statePath, "state", "", "state file; wins over the configuration")

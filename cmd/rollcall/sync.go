@@ -28,7 +28,7 @@ func newSyncCommand(a *app) *cobra.Command {
 		Use:   "sync [SYNC…]",
 		Short: "Sync now: everybody, or one person",
 		Long: "Runs the named syncs, or all of them, in the order of the configuration. When one fails the others are run all the same,\n" +
-			"and the exit code tells the worst.",
+			"and the exit code tells the worst.\n\n" + oneDocumentEach,
 		RunE:              func(cmd *cobra.Command, args []string) error { return runSync(cmd.Context(), a, o, args) },
 		ValidArgsFunction: a.completeSyncs,
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/vbauerster/mpb/v8"
 	"golang.org/x/sys/unix"
@@ -91,6 +92,28 @@ func TestBarsAndColoursOnATerminal(t *testing.T) {
 	}
 	if text = newTerminal(t).run(d.folder, exitOK, "sync", "--json"); !strings.Contains(text, `"status": "nothing"`) {
 		t.Errorf("no report in %q", text)
+	}
+}
+
+func TestPlanFitsTheTerminal(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, deskConfig, 0)
+	name := strings.Repeat("Longfellow-", 8)
+	d.write("people.csv", "id,username,email,last_name\n1,anna,anna@example.com,Alt\n")
+	d.run(t.Context(), exitOK, "sync")
+	d.write("people.csv", "id,username,email,last_name\n1,anna,anna@example.com,"+name+"\n")
+	piped, _ := d.run(t.Context(), exitOK, "plan")
+	if !strings.Contains(piped, name+`"  last_name differs, staff leads`) {
+		t.Errorf("without a terminal an operation is one line, not\n%s", piped)
+	}
+	text := newTerminal(t).run(d.folder, exitOK, "plan", "--no-color")
+	for line := range strings.Lines(strings.ReplaceAll(text, "\r\n", "\n")) {
+		if n := utf8.RuneCountInString(line) - 1; n > 120 {
+			t.Errorf("a line of %d on a terminal of 120 columns: %q", n, line)
+		}
+	}
+	if !strings.Contains(text, "last_name differs, staff leads") {
+		t.Errorf("no reason in\n%s", text)
 	}
 }
 
