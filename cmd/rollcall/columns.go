@@ -44,7 +44,13 @@ func fitTable(table string, width int) string {
 	if needs[last-1]+needs[last] <= room || room < 2*leastColumn {
 		return table
 	}
-	left := share(room, needs[last-1], needs[last])
+	whole := 0
+	for _, cells := range rows {
+		for word := range strings.FieldsSeq(cells[last-1]) {
+			whole = max(whole, utf8.RuneCountInString(word))
+		}
+	}
+	left := share(room, needs[last-1], needs[last], whole)
 	used := leastColumn
 	for _, cells := range rows {
 		for _, line := range wrap(cells[last-1], left) {
@@ -96,9 +102,10 @@ func cut(line string, starts []int) []string {
 }
 
 // share says how much of a room the first of two columns gets: what it needs, as far as the other has its half or does not
-// need it.
-func share(room, needFirst, needSecond int) int {
+// need it; and more than that where a whole word of it, an address say, would be cut, down to a third for the other.
+func share(room, needFirst, needSecond, word int) int {
 	first := min(needFirst, max(room/2, room-needSecond))
+	first = max(first, min(word, room-room/3))
 	return min(max(first, leastColumn), room-leastColumn)
 }
 

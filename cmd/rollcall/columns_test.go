@@ -33,17 +33,18 @@ target  group remove  hanna           Web editors                 the rules no l
                                                                   it
 … and 3 more operations
 `},
-		{"and within a word that is longer than its column", 68, `SIDE    ACTION        ACCOUNT         CHANGES         WHY
-target  update        nora.yellowört  last_name       last_name
-                                      "Yellowört" →   differs,
-                                      "Appletree-Yel  personnel
-                                      lowört-Long"    leads
-target  create        dora                            in scope and
-                                                      not in website
-                                                      yet
-target  group remove  hanna           Web editors     the rules no
-                                                      longer put
-                                                      hanna into it
+		{"and within a word that is longer than its column", 68, `SIDE    ACTION        ACCOUNT         CHANGES           WHY
+target  update        nora.yellowört  last_name         last_name
+                                      "Yellowört" →     differs,
+                                      "Appletree-Yello  personnel
+                                      wört-Long"        leads
+target  create        dora                              in scope and
+                                                        not in
+                                                        website yet
+target  group remove  hanna           Web editors       the rules no
+                                                        longer put
+                                                        hanna into
+                                                        it
 … and 3 more operations
 `},
 	} {

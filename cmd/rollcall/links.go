@@ -69,9 +69,8 @@ func runUnlink(ctx context.Context, a *app, name, who string) error {
 	if err != nil {
 		return err
 	}
-	label := plan.Clean(link.TargetLabel)
-	return a.printLink(link, "%s: %s (id %s) and %s (id %s) are no longer linked; %s in %s stays as it is\n", name,
-		plan.Clean(link.SourceLabel), link.SourceID, label, link.TargetID, label, link.TargetDirectory)
+	return a.printLink(link, "%s: %s (id %s) in %s and %s (id %s) in %s are no longer linked; neither of the two was changed\n", name,
+		plan.Clean(link.SourceLabel), link.SourceID, link.SourceDirectory, plan.Clean(link.TargetLabel), link.TargetID, link.TargetDirectory)
 }
 
 // linkView is what `link --json` and `unlink --json` print: the link that was made or forgotten.
