@@ -96,6 +96,8 @@ type Operation struct {
 	After []int `json:"after,omitempty"`
 	// Origin says how a link or a creation came about; see state.Origin.
 	Origin string `json:"origin,omitempty"`
+	// Replaces names whose link a link takes the place of: the person is proven gone from the source.
+	Replaces string `json:"replaces,omitempty"`
 	// Temporary is set on the first of two steps of an exchange of unique values.
 	Temporary bool `json:"temporary,omitempty"`
 }
@@ -108,8 +110,8 @@ func (o Operation) WrittenID() string {
 	return o.TargetID
 }
 
-// Key identifies an operation across plans, whatever its number: who, where, what, and to which values. An approval is
-// given for keys.
+// Key identifies an operation across plans, whatever its number: who, where, what, to which values, and into which groups.
+// An approval is given for keys.
 func (o Operation) Key() string {
 	parts := []string{string(o.Side), string(o.Action), o.SourceID, o.TargetID, o.GroupID, o.GroupName}
 	if o.SourceID == "" && o.TargetID == "" {
@@ -117,6 +119,10 @@ func (o Operation) Key() string {
 	}
 	for _, change := range o.Changes {
 		parts = append(parts, change.Attribute, change.After.String())
+	}
+	if o.Action == Create || o.Action == Activate { // which groups an account gets is part of what is approved
+		parts = append(parts, slices.Sorted(slices.Values(o.Groups))...)
+		parts = append(append(parts, "new"), slices.Sorted(slices.Values(o.NewGroups))...)
 	}
 	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
 	return hex.EncodeToString(sum[:12])

@@ -16,6 +16,8 @@ import (
 //	Anna wants x, Bert holds x and keeps it       Anna's change is left out and reported
 //	Anna and Bert both want x                     both are left out and reported
 //	Anna wants Bert's x, Bert wants Anna's y      a ring: one of them steps aside to a value of our own first
+//	Anna and Bert both match one free account     neither is linked, both are reported
+//	Anna takes the account of Bert, who is gone   what was planned for Bert's link is left out
 //
 // Arrange turns that into After, temporary steps and notes.
 
@@ -33,13 +35,14 @@ type Holder func(side Side, attribute, key string) (id, label string, ok bool)
 // Arrange settles who gets which unique value. Operations that lose a change are left out when nothing remains of them; a
 // creation cannot do without a change and is left out as a whole. Seq must be set and distinct.
 func (p *Plan) Arrange(claims []Claim, holder Holder) {
-	a := arranger{plan: p, dropped: make(map[int]map[int]bool), byOp: make(map[opKey]int)}
+	a := arranger{plan: p, left: make(map[int]bool), dropped: make(map[int]map[int]bool), byOp: make(map[opKey]int)}
+	a.settleLinks()
 	for i, o := range p.Operations {
-		if o.Action == Update {
+		if o.Action == Update && !a.left[i] {
 			a.byOp[opKey{o.Side, o.WrittenID()}] = i
 		}
 	}
-	a.claims = slices.Clone(claims)
+	a.claims = slices.DeleteFunc(slices.Clone(claims), func(c Claim) bool { return a.left[c.Op] })
 	a.dropDoubles()
 	for _, c := range a.claims {
 		o := p.Operations[c.Op]
@@ -69,9 +72,39 @@ type arranger struct {
 	claims  []Claim
 	held    []heldClaim
 	byOp    map[opKey]int
+	left    map[int]bool         // operations left out as a whole
 	dropped map[int]map[int]bool // operation → changes left out
 	notes   []Note
 	extra   []Operation
+}
+
+// settleLinks leaves out the operations of all who match the same account, and those of a link whose place another takes.
+func (a *arranger) settleLinks() {
+	links := make(map[string][]int) // by target account
+	for i, o := range a.plan.Operations {
+		if o.Action == Link {
+			links[o.TargetID] = append(links[o.TargetID], i)
+		}
+	}
+	rivals := make(map[string]bool) // source accounts
+	for _, o := range a.plan.Operations {
+		if found := links[o.TargetID]; o.Action == Link && len(found) > 1 {
+			rivals[o.SourceID] = true
+			other := a.plan.Operations[found[0]]
+			if other.SourceID == o.SourceID {
+				other = a.plan.Operations[found[1]]
+			}
+			a.notes = append(a.notes, Note{Kind: NoteAmbiguous, Account: o.Account, ID: o.SourceID, Message: fmt.Sprintf(
+				"matches the account with id %s, and so does %s (id %s); decide with `rollcall link`", o.TargetID, other.Account, other.SourceID)})
+		}
+	}
+	for i, o := range a.plan.Operations {
+		found := links[o.TargetID]
+		replaced := o.TargetID != "" && len(found) == 1 && a.plan.Operations[found[0]].SourceID != o.SourceID && o.Action != Link
+		if rivals[o.SourceID] || replaced {
+			a.left[i] = true
+		}
+	}
 }
 
 func (a *arranger) drop(c Claim, message string) {
@@ -245,11 +278,15 @@ func temporaryValue(attribute, id string) directory.Value {
 // was dropped itself, so no After dangles.
 func (a *arranger) apply() {
 	kept := a.plan.Operations[:0:0]
+	spare := make(map[int]bool) // groups that were to be made for what is left out
 	for i, o := range a.plan.Operations {
-		if len(a.dropped[i]) > 0 {
-			if o.Action == Create {
-				continue
+		if a.left[i] || (o.Action == Create && len(a.dropped[i]) > 0) {
+			for _, seq := range o.After {
+				spare[seq] = true
 			}
+			continue
+		}
+		if len(a.dropped[i]) > 0 {
 			changes := o.Changes[:0:0]
 			for j, change := range o.Changes {
 				if !a.dropped[i][j] {
@@ -262,6 +299,12 @@ func (a *arranger) apply() {
 		}
 		kept = append(kept, o)
 	}
+	for _, o := range kept {
+		for _, seq := range o.After {
+			delete(spare, seq)
+		}
+	}
+	kept = slices.DeleteFunc(kept, func(o Operation) bool { return o.Action == CreateGroup && spare[o.Seq] })
 	a.plan.Operations = append(kept, a.extra...)
 	a.plan.Notes = append(a.plan.Notes, a.notes...)
 }
