@@ -215,7 +215,8 @@ func (a pairState) backPair(value directory.Value) Pair {
 }
 
 // Rebase returns the base of a pair after writes: both records are as they are now, and wrote names the attributes of each
-// side that were just written. What was neither written nor is equal keeps its place in the base. Where one account was just
+// side that were just written; false stands for one that was sent and was not found when the account was read back, which is
+// agreed by nobody. What was neither written nor is equal keeps its place in the base. Where one account was just
 // created from the other, whatever the directory filled in by itself (a nickname, say) is agreed too: it is nobody's edit,
 // and must not flow back.
 func (d *Decider) Rebase(c Case, wroteTarget, wroteSource map[string]bool, created bool) map[string]Pair {
@@ -231,8 +232,9 @@ func (d *Decider) Rebase(c Case, wroteTarget, wroteSource map[string]bool, creat
 	}
 	for _, m := range c.Source.Out.Attributes {
 		a := d.pairOf(&c, m, back[m.Rule.Target])
-		written := wroteTarget[m.Rule.Target] || (m.Rule.Direction == rules.Both && wroteSource[m.Rule.To])
-		if (created && m.Known) || a.sourceHas && (written || mapping.Equal(a.desired, a.current, a.spec)) {
+		kept, sent := wroteTarget[m.Rule.Target]
+		written := kept || (m.Rule.Direction == rules.Both && wroteSource[m.Rule.To])
+		if (created && m.Known && kept == sent) || a.sourceHas && (written || mapping.Equal(a.desired, a.current, a.spec)) {
 			base[m.Rule.Target] = Pair{Source: a.desired, Target: a.current}
 			continue
 		}
@@ -244,7 +246,7 @@ func (d *Decider) Rebase(c Case, wroteTarget, wroteSource map[string]bool, creat
 		}
 		a := d.pairOf(&c, mapping.Mapped{Rule: m.Rule}, m)
 		value := mapping.Normalise(m.Value, a.sourceSpec)
-		if a.inHas && (wroteSource[m.Rule.To] || mapping.Equal(value, a.sourceNow, a.sourceSpec)) {
+		if a.inHas && (created || wroteSource[m.Rule.To] || mapping.Equal(value, a.sourceNow, a.sourceSpec)) {
 			base[m.Rule.Target] = a.backPair(value)
 			continue
 		}

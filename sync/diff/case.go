@@ -17,7 +17,7 @@
 //	out of scope                 linked                                 deactivate, or drop groups, or ignore
 //	missing, listing complete    linked                                 suspected; confirmed gone: deactivate; deleted after grace
 //	missing, listing incomplete  linked                                 withheld
-//	unknown                      any                                    nothing that takes access away
+//	scope or status unknown      any                                    neither created, activated nor deactivated
 //	anything                     privileged, protected, own account     untouched and reported
 package diff
 
@@ -85,6 +85,9 @@ type Candidate struct {
 	// is proven gone.
 	LinkedTo string
 	Gone     bool
+	// Ours is set when this sync deactivated the account under that link; RememberedGroups are the groups that it took then.
+	Ours             bool
+	RememberedGroups []string
 }
 
 // Link is the part of a link that decisions need.

@@ -117,9 +117,7 @@ func (d *Decider) managedIDs() map[string]bool {
 
 // groups compares the groups of a linked pair and adds the operations of both sides.
 func (d *Decider) groups(c *Case, out *Decision) {
-	if c.Link != nil {
-		out.Groups, out.GroupsBefore = c.Link.Groups, c.Link.Groups // kept when nothing can be said below
-	}
+	out.Groups, out.GroupsBefore = c.Link.Groups, c.Link.Groups // kept when nothing can be said below
 	if !c.Source.Out.GroupsKnown || !c.Target.Account.GroupsKnown {
 		if len(d.Managed) > 0 {
 			out.InStep = false
@@ -128,11 +126,7 @@ func (d *Decider) groups(c *Case, out *Decision) {
 	}
 	wanted, toCreate := d.wanted(c, out)
 	managed := d.managed()
-	current := c.Target.Account.Groups
-	var base []string
-	if c.Link != nil {
-		base = c.Link.Groups
-	}
+	current, base := c.Target.Account.Groups, c.Link.Groups
 	final := make(map[string]bool)
 	for _, id := range current {
 		if managed[id] {
@@ -145,6 +139,10 @@ func (d *Decider) groups(c *Case, out *Decision) {
 			continue
 		}
 		if d.takenAwayInTarget(c, id, base) && d.writeBackGroup(c, id, plan.GroupRemove, out) {
+			if !d.Removals { // withheld: remember for the next run that somebody took it away
+				final[id] = true
+				out.GroupsBefore = unique(append(out.GroupsBefore, id))
+			}
 			continue
 		}
 		if d.groupOperation(c, plan.GroupAdd, id, "", fmt.Sprintf("the rules put %s into it", c.Source.Account.Label()), out) {
@@ -172,14 +170,16 @@ func (d *Decider) groups(c *Case, out *Decision) {
 	out.Groups = sorted(final)
 }
 
-// takenAwayInTarget reports that both agreed on the membership and somebody ended it in the target.
+// takenAwayInTarget reports that both agreed on the membership and somebody ended it in the target. An account that comes back
+// where deactivating takes the groups away lost them for that reason alone.
 func (d *Decider) takenAwayInTarget(c *Case, id string, base []string) bool {
-	return d.Rules.Writeback.Groups && c.Link != nil && slices.Contains(base, id)
+	lost := d.Target.GroupsLostOnDeactivation && c.Target.Account.Status == directory.StatusInactive
+	return d.Rules.Writeback.Groups && !lost && slices.Contains(base, id)
 }
 
 // addedInTarget reports that somebody added the membership in the target since the last run.
 func (d *Decider) addedInTarget(c *Case, id string, base []string) bool {
-	return d.Rules.Writeback.Groups && c.Link != nil && c.Link.TargetStatus != directory.StatusUnknown && !slices.Contains(base, id)
+	return d.Rules.Writeback.Groups && c.Link.TargetStatus != directory.StatusUnknown && !slices.Contains(base, id)
 }
 
 // writeBackGroup plans the same change in the source group behind a target group; false where there is no single one.
@@ -196,11 +196,10 @@ func (d *Decider) writeBackGroup(c *Case, targetGroup string, action plan.Action
 		return false
 	}
 	sourceGroup, found, err := d.SourceGroups.Find(source)
-	if err != nil || !found || sourceGroup.ReadOnly != "" || !d.SourcePowers.Groups || !c.Source.Account.GroupsKnown {
+	if err != nil || !found || sourceGroup.ReadOnly != "" || !d.SourcePowers.Groups || Guarded(*c.Source) != "" || c.Source.Account.ReadOnly != "" {
 		return false
 	}
-	if action == plan.GroupRemove && !slices.Contains(c.Source.Account.Groups, sourceGroup.ID) {
-		// The membership comes from a child group: taking it away here would change nothing.
+	if action == plan.GroupRemove && !d.endsIt(c.Source.Account, sourceGroup.ID) {
 		return false
 	}
 	if action == plan.GroupRemove && !d.Removals {
@@ -215,6 +214,16 @@ func (d *Decider) writeBackGroup(c *Case, targetGroup string, action plan.Action
 	o.GroupID, o.GroupName = sourceGroup.ID, sourceGroup.Name
 	out.add(o)
 	return true
+}
+
+// endsIt reports that an account is no member of a source group any more when it leaves it: not where it is a member of a
+// group below as well, or only of that.
+func (d *Decider) endsIt(account directory.Account, group string) bool {
+	if !slices.Contains(account.Groups, group) {
+		return false
+	}
+	others := slices.DeleteFunc(slices.Clone(account.Groups), func(id string) bool { return id == group })
+	return !slices.ContainsFunc(d.SourceGroups.Resolve(others, d.Rules.GroupOptions.Nested), func(g directory.Group) bool { return g.ID == group })
 }
 
 // groupOperation plans one membership in the target.

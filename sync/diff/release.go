@@ -1,0 +1,138 @@
+package diff
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rollcall-sync/rollcall/sync/directory"
+	"github.com/rollcall-sync/rollcall/sync/mapping"
+	"github.com/rollcall-sync/rollcall/sync/plan"
+	"github.com/rollcall-sync/rollcall/sync/rules"
+)
+
+// release lets go of an account that no longer takes part.
+func (d *Decider) release(c *Case, out *Decision, policy rules.Decision, why string) {
+	target := c.Target.Account
+	switch {
+	case policy == rules.Ignore:
+		out.Reason = why + "; left as it is"
+	case len(c.OtherClaims) > 0:
+		out.Release = c.Link.Held
+		out.Reason = fmt.Sprintf("%s; %s still holds the account", why, strings.Join(c.OtherClaims, ", "))
+		d.dropGroups(c, out, why)
+	case policy == rules.DropGroups:
+		out.Release = c.Link.Held
+		d.dropGroups(c, out, why)
+	case target.Status == directory.StatusInactive, target.Status == directory.StatusUnknown && c.Link.Ours:
+		out.Release = c.Link.Held
+		out.Reason = why + ", and inactive in " + d.Target.Name
+	case target.Status == directory.StatusUnknown && !d.TargetPowers.Status:
+		out.note(plan.NoteUnsupported, c, d.Target.Name+" neither tells nor sets who may sign in")
+	case !d.Rules.Actions.Deactivate:
+		out.note(plan.NoteRespected, c, why+", and actions.deactivate is off")
+	case !d.TargetPowers.Status:
+		out.note(plan.NoteUnsupported, c, why+", but "+d.Target.Name+" cannot deactivate accounts")
+	case !d.Removals:
+		out.withheld(c, d.WithheldBecause)
+	default:
+		o := d.operation(c, plan.Target, plan.Deactivate, why)
+		o.Groups = target.Groups
+		out.add(o)
+	}
+	if out.Attributes == nil {
+		out.Attributes, out.Groups, out.GroupsBefore = c.Link.Attributes, c.Link.Groups, c.Link.Groups
+	}
+}
+
+// dropGroups takes away the managed groups that this sync gave and no other sync gives.
+func (d *Decider) dropGroups(c *Case, out *Decision, why string) {
+	out.Attributes, out.Groups, out.GroupsBefore = c.Link.Attributes, c.Link.Groups, c.Link.Groups
+	if !c.Target.Account.GroupsKnown {
+		if len(c.Link.Groups) > 0 {
+			out.note(plan.NoteUnknown, c, "its groups in "+d.Target.Name+" are not known, so none is taken away")
+			out.Release = false
+		}
+		return
+	}
+	left := make(map[string]bool)
+	for _, id := range c.Link.Groups {
+		if !slices.Contains(c.Target.Account.Groups, id) || slices.Contains(c.OtherGroups, id) {
+			continue
+		}
+		if !d.groupOperation(c, plan.GroupRemove, id, "", why, out) {
+			left[id] = true
+		}
+	}
+	if len(left) > 0 {
+		out.Release = false
+	}
+	out.Groups = sorted(left)
+}
+
+// missing is a link whose source account is not in the listing.
+func (d *Decider) missing(c *Case, out *Decision) {
+	why := "no longer in " + d.Source.Name
+	if c.Target == nil {
+		switch {
+		case c.SourceMissing == Gone && c.TargetMissing == Gone:
+			out.Release = c.Link.Held
+			out.Reason = "gone from both sides"
+		default:
+			out.Reason = "in neither listing"
+		}
+		return
+	}
+	switch {
+	case d.overdue(c):
+		d.remove(c, out, why)
+	case !c.Link.Held && (c.Target.Account.Status == directory.StatusInactive || c.SourceMissing != Gone || len(c.OtherClaims) > 0):
+		out.Reason = why + ", and already let go"
+	case c.SourceMissing == Withheld:
+		out.withheld(c, d.WithheldBecause)
+	case c.SourceMissing == Suspected:
+		out.note(plan.NoteSuspected, c, "missing from the listing of "+d.Source.Name+", not yet confirmed by a look-up; nothing is taken away")
+	case c.Target.Account.Problem != "":
+		out.note(plan.NoteInvalid, c, "its record in "+d.Target.Name+" cannot be used and is left alone: "+c.Target.Account.Problem)
+	default:
+		d.release(c, out, rules.Deactivate, why)
+	}
+}
+
+// overdue reports that the grace period between deactivation and deletion is over.
+func (d *Decider) overdue(c *Case) bool {
+	grace, configured, err := d.Rules.Actions.DeleteGrace()
+	return err == nil && configured && c.SourceMissing == Gone && c.Link.Ours && !c.Link.Since.IsZero() &&
+		c.Target.Account.Status == directory.StatusInactive && c.Target.Account.Problem == "" && d.Now.Sub(c.Link.Since) >= grace && len(c.OtherClaims) == 0
+}
+
+func (d *Decider) remove(c *Case, out *Decision, why string) {
+	switch {
+	case !d.TargetPowers.Delete:
+		out.note(plan.NoteUnsupported, c, d.Target.Name+" cannot delete accounts")
+	case !d.Removals:
+		out.withheld(c, d.WithheldBecause)
+	default:
+		out.add(d.operation(c, plan.Target, plan.Delete,
+			fmt.Sprintf("%s, deactivated on %s, and actions.delete is %s", why, c.Link.Since.UTC().Format(time.DateOnly), d.Rules.Actions.Delete)))
+	}
+}
+
+// targetMissing is a link whose target account is not in the listing.
+func (d *Decider) targetMissing(c *Case, out *Decision) {
+	where := d.Target.Name
+	inPlay := c.Source.Out.Scope == mapping.Yes && c.Source.Account.Status == directory.StatusActive
+	switch {
+	case !inPlay:
+		out.Reason = "does not take part, and is not in " + where
+	case c.TargetMissing != Gone:
+		out.note(plan.NoteSuspected, c, "its account is missing from the listing of "+where+", which is not proven; nothing is created")
+	case d.Rules.Actions.MissingInTarget == rules.Recreate:
+		c.Candidates = nil
+		d.create(c, out)
+	default:
+		out.note(plan.NoteRespected, c, fmt.Sprintf("somebody deleted its account in %s; `rollcall unlink %s %s` lets it be created again, or set actions.missing_in_target: recreate",
+			where, d.Rules.Name, c.Source.Account.ID))
+	}
+}

@@ -1,0 +1,491 @@
+package diff_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/rollcall-sync/rollcall/sync/diff"
+	"github.com/rollcall-sync/rollcall/sync/directory"
+	"github.com/rollcall-sync/rollcall/sync/rules"
+)
+
+// candidate is an unlinked target account that matches by e-mail.
+func candidate(s *scene, change ...func(*diff.Candidate)) []diff.Candidate {
+	c := diff.Candidate{Record: *s.target(), By: "email"}
+	for _, f := range change {
+		f(&c)
+	}
+	return []diff.Candidate{c}
+}
+
+const createsAnna = "target create username=anna email=anna@example.com with r-subscriber"
+
+func TestAnAccountOfTheSourceWithoutALink(t *testing.T) {
+	t.Parallel()
+	alone := func(change ...func(*directory.Account)) func(*scene) diff.Case {
+		return func(s *scene) diff.Case { return diff.Case{Source: s.source(change...)} }
+	}
+	check(t, []row{
+		{name: "is created", of: alone(), writes: []string{createsAnna}, class: diff.Changed, hold: true, reason: "in scope and not in website yet"},
+		{
+			name: "is created with the groups of its own, also those that are yet to be made",
+			change: func(s *scene) {
+				s.sync.GroupOptions.Create = true
+				s.sync.Groups = append(s.sync.Groups, rules.Group{Target: "newcomers", When: "true"})
+			},
+			of:     alone(in("g-web")),
+			writes: []string{"target create username=anna email=anna@example.com with r-editor+r-subscriber and new newcomers"}, class: diff.Changed, hold: true,
+		},
+		{
+			name: "is created without a group that does not exist and may not be made", change: func(s *scene) {
+				s.sync.Groups = append(s.sync.Groups, rules.Group{Target: "newcomers", When: "true"})
+			},
+			of: alone(), writes: []string{createsAnna}, notes: []string{`invalid: group "newcomers" does not exist in website; create it there, or set group_options.create`},
+			class: diff.Changed, hold: true,
+		},
+		{name: "is left alone when it is inactive", of: alone(inactive), class: diff.Skipped, reason: "inactive in staff, and it has no account in website"},
+		{name: "is left alone when it is out of scope", of: alone(away), class: diff.Skipped, reason: "not in scope"},
+		{name: "is reported when its status is not told", of: alone(unknown), notes: []string{"unknown: staff does not tell whether it is active"}, class: diff.Skipped},
+		{
+			name: "is reported when its scope cannot be told", change: func(s *scene) { s.sync.Scope = `"Web editors" in groups` }, of: alone(groupsUnknown),
+			notes: []string{"unknown: whether it is in scope cannot be told: needs the groups"}, class: diff.Skipped,
+		},
+		{
+			name: "waits while its groups cannot be told", of: alone(groupsUnknown),
+			notes: []string{"unknown: its groups cannot be told, so it is not created yet"}, class: diff.Skipped,
+		},
+		{
+			name: "is not created where creating is switched off", change: func(s *scene) { s.sync.Actions.Create = false }, of: alone(),
+			class: diff.Skipped, reason: "actions.create is off",
+		},
+		{
+			name:   "is not created where creating is switched off, and nobody asks for what it lacks",
+			change: func(s *scene) { s.sync.Actions.Create = false }, of: alone(without("username")), class: diff.Skipped, reason: "actions.create is off",
+		},
+		{
+			name: "is reported where the target cannot create", change: func(s *scene) { s.decider.TargetPowers.Create = false }, of: alone(),
+			notes: []string{"unsupported: website cannot create accounts"}, class: diff.Skipped,
+		},
+		{
+			name: "is withheld while the target's listing is not proven complete", change: func(s *scene) { s.decider.Creations = false }, of: alone(),
+			notes: []string{"withheld: withheld: the listing of staff is not proven complete; creating might double an account"}, class: diff.Skipped,
+		},
+		{name: "fails when its record cannot be used", of: alone(problem), notes: []string{"invalid: the record cannot be used"}, class: diff.Failed},
+		{
+			name: "fails without an attribute that the target requires", of: alone(without("username")),
+			notes: []string{"invalid: username is required by website and the rules give none"}, class: diff.Failed,
+		},
+		{
+			name: "fails without an attribute that a rule requires", change: func(s *scene) { s.sync.Attributes[1].Required = true }, of: alone(with("email", "")),
+			notes: []string{"invalid: email: is required and has no value"}, class: diff.Failed,
+		},
+		{
+			name: "fails with a value that is too long", of: alone(with("username", "a name of more than twenty letters")),
+			notes: []string{`invalid: username "a name of more than twenty letters" has more than the 20 characters that website takes`, "invalid: username is required"}, class: diff.Failed,
+		},
+		{
+			name: "fails while a value depends on groups that were not read", change: func(s *scene) {
+				s.sync.Groups = nil
+				s.sync.Attributes[2] = rules.Attribute{Target: "nickname", From: `"Web editors" in groups ? "Editor" : ""`}
+			},
+			of: alone(groupsUnknown), notes: []string{"invalid: nickname cannot be told: it depends on groups that were not read"}, class: diff.Failed,
+		},
+		{
+			name: "is created without a value that the target cannot take", change: func(s *scene) {
+				spec(&s.decider.Target, "nickname", func(a *directory.AttributeSpec) { a.Writable = false })
+			},
+			of: alone(with("nickname", "Anni")), writes: []string{createsAnna}, notes: []string{"unsupported: nickname cannot be written in website"},
+			class: diff.Changed, hold: true,
+		},
+	})
+}
+
+func TestAMatchWithoutALink(t *testing.T) {
+	t.Parallel()
+	matching := func(change ...func(*diff.Candidate)) func(*scene) diff.Case {
+		return func(s *scene) diff.Case { return diff.Case{Source: s.source(), Candidates: candidate(s, change...)} }
+	}
+	account := func(change func(*directory.Account)) func(*diff.Candidate) {
+		return func(c *diff.Candidate) { change(&c.Record.Account) }
+	}
+	unverified := func(a *directory.Account) { a.Attributes["email_verified"] = directory.Bool(false) }
+	gone := func(c *diff.Candidate) { c.LinkedTo, c.Gone = "Anna the first", true }
+	rehire := func(s *scene) { s.sync.Actions.Rehire = rules.LinkIt }
+	check(t, []row{
+		{name: "is linked", of: matching(), writes: []string{"target link"}, class: diff.Changed, hold: true, reason: "same email"},
+		{
+			name: "is linked, then updated, and its groups are set right",
+			of: func(s *scene) diff.Case {
+				return diff.Case{Source: s.source(with("username", "anna.new"), in("g-web")), Candidates: candidate(s)}
+			},
+			writes: []string{"target link", "target update username=anna.new", "target group_add editor"}, class: diff.Changed, hold: true,
+		},
+		{
+			name: "is reported when there are several",
+			of: func(s *scene) diff.Case {
+				other := diff.Candidate{Record: *s.targetRecord(anna("t2", with("username", "anna2"))), By: "email"}
+				return diff.Case{Source: s.source(), Candidates: append(candidate(s), other)}
+			},
+			notes: []string{"ambiguous: 2 accounts match: anna (id t1, by email), anna2 (id t2, by email); decide with `rollcall link`"}, class: diff.Skipped,
+		},
+		{
+			name: "is reported when it is linked to somebody else", of: matching(func(c *diff.Candidate) { c.LinkedTo = "berta" }),
+			notes: []string{"ambiguous: matches anna (id t1, by email), which is linked to berta"}, class: diff.Skipped,
+		},
+		{
+			name: "is reported when it is linked to somebody else, also where rehires are linked", change: rehire,
+			of:    matching(func(c *diff.Candidate) { c.LinkedTo = "berta" }),
+			notes: []string{"ambiguous: matches anna (id t1, by email), which is linked to berta"}, class: diff.Skipped,
+		},
+		{
+			name: "is reported when it belonged to somebody who is gone", of: matching(gone),
+			notes: []string{"who is gone from staff; if this is the same person: `rollcall link staff-to-website s1 t1`"}, class: diff.Skipped,
+		},
+		{
+			name: "is linked when it belonged to somebody who is gone and addresses are never reused", change: rehire, of: matching(gone),
+			writes: []string{"target link"}, class: diff.Changed, hold: true,
+		},
+		{
+			name: "is activated for a rehire when we deactivated it", change: rehire,
+			of:     matching(gone, account(inactive), func(c *diff.Candidate) { c.Ours, c.RememberedGroups = true, []string{"r-subscriber"} }),
+			writes: []string{"target link", "target activate with r-subscriber"}, class: diff.Changed, hold: true,
+		},
+		{
+			name: "stays inactive for a rehire when somebody else deactivated it", change: rehire, of: matching(gone, account(inactive)),
+			writes: []string{"target link"}, notes: []string{"respected: anna was deactivated in website by somebody else"}, class: diff.Changed, hold: true,
+		},
+		{
+			name: "is never linked when it is privileged", of: matching(account(privileged)),
+			notes: []string{"protected: matches anna (id t1, by email), which is never linked automatically (privileged: role administrator); to link it all the same: `rollcall link staff-to-website s1 t1`"},
+			class: diff.Skipped,
+		},
+		{
+			name:   "is never linked when a rule protects it, also where every match is linked",
+			change: func(s *scene) { s.sync.Actions.Link = rules.LinkAny },
+			of:     matching(func(c *diff.Candidate) { c.Record.Protected = `username == "anna"` }),
+			notes:  []string{"protected: matches anna (id t1, by email), which is never linked automatically (protected by username == \"anna\")"}, class: diff.Skipped,
+		},
+		{
+			name: "is never linked when Rollcall signs in with it", of: matching(func(c *diff.Candidate) { c.Record.Self = true }),
+			notes: []string{"which is never linked automatically (Rollcall signs in with it)"}, class: diff.Skipped,
+		},
+		{name: "fails when its record cannot be used", of: matching(account(problem)), notes: []string{"invalid: matches anna (id t1, by email), whose record cannot be used"}, class: diff.Failed},
+		{
+			name: "is reported where linking is by hand", change: func(s *scene) { s.sync.Actions.Link = rules.Report }, of: matching(),
+			notes: []string{"ambiguous: matches anna (id t1, by email); link it with `rollcall link staff-to-website s1 t1`"}, class: diff.Skipped,
+		},
+		{
+			name:  "is reported when the source says that the e-mail is not verified",
+			of:    func(s *scene) diff.Case { return diff.Case{Source: s.source(unverified), Candidates: candidate(s)} },
+			notes: []string{"but staff says that the e-mail is not verified"}, class: diff.Skipped,
+		},
+		{
+			name: "is linked by another attribute although the e-mail is not verified",
+			of: func(s *scene) diff.Case {
+				return diff.Case{Source: s.source(unverified), Candidates: candidate(s, func(c *diff.Candidate) { c.By = "username" })}
+			},
+			writes: []string{"target link"}, class: diff.Changed, hold: true,
+		},
+		{
+			name: "is linked although the e-mail is not verified, where every match is linked", change: func(s *scene) { s.sync.Actions.Link = rules.LinkAny },
+			of:     func(s *scene) diff.Case { return diff.Case{Source: s.source(unverified), Candidates: candidate(s)} },
+			writes: []string{"target link"}, class: diff.Changed, hold: true,
+		},
+	})
+}
+
+func TestALinkOfARehireSaysWhoseItReplaces(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, func(s *scene) { s.sync.Actions.Rehire = rules.LinkIt })
+	c := diff.Case{Source: s.source(), Candidates: candidate(s, func(c *diff.Candidate) { c.LinkedTo, c.Gone = "Anna the first", true })}
+	if got := s.decider.Decide(c).Operations[0]; got.Replaces != "Anna the first" || got.Origin != "matched" || got.SourceID != "s1" || got.TargetID != "t1" {
+		t.Errorf("got %+v", got)
+	}
+	c = diff.Case{Source: s.source(), Candidates: candidate(s)}
+	if got := s.decider.Decide(c).Operations[0]; got.Replaces != "" {
+		t.Errorf("a first link replaces %q", got.Replaces)
+	}
+}
+
+func linked(source, target []func(*directory.Account), changes ...func(*diff.Link)) func(*scene) diff.Case {
+	return func(s *scene) diff.Case {
+		return diff.Case{Link: link(changes...), Source: s.source(source...), Target: s.target(target...)}
+	}
+}
+
+type accounts = []func(*directory.Account)
+
+func TestALinkedPairThatTakesPart(t *testing.T) {
+	t.Parallel()
+	check(t, []row{
+		{name: "is unchanged when both agree", of: linked(nil, nil), class: diff.Unchanged, reason: "both sides agree"},
+		{
+			name: "gets the attributes that differ and that the source leads", of: linked(accounts{with("email", "new@example.com")}, nil),
+			writes: []string{"target update email=new@example.com"}, class: diff.Changed, reason: "email differs, staff leads",
+		},
+		{
+			name: "gets both attributes in one update", of: linked(accounts{with("email", "new@example.com"), with("username", "ann")}, nil),
+			writes: []string{"target update username=ann email=new@example.com"}, class: diff.Changed, reason: "email, username differ, staff leads",
+		},
+		{name: "is held again when the link was let go", of: linked(nil, nil, released), class: diff.Unchanged, hold: true},
+		{
+			name: "is activated when we deactivated it", of: linked(nil, accounts{inactive}, ours, remembered("r-subscriber")),
+			writes: []string{"target activate with r-subscriber"}, class: diff.Changed, hold: true, reason: "active in staff again",
+		},
+		{
+			name: "stays inactive when somebody else deactivated it, and its groups stay as they are", of: linked(accounts{in("g-web")}, accounts{inactive}),
+			notes: []string{"respected: anna was deactivated in website by somebody else; activate it there, or set actions.deactivated_elsewhere: override"}, class: diff.Skipped,
+		},
+		{
+			name: "is kept up to date while it stays inactive", of: linked(accounts{with("email", "new@example.com")}, accounts{inactive}),
+			writes: []string{"target update email=new@example.com"}, notes: []string{"respected"}, class: diff.Changed,
+		},
+		{
+			name: "is activated against somebody else where the policy says override", change: func(s *scene) { s.sync.Actions.DeactivatedElsewhere = rules.Override },
+			of: linked(nil, accounts{inactive}), writes: []string{"target activate"}, class: diff.Changed, reason: "deactivated_elsewhere is override",
+		},
+		{
+			name: "is not activated where activating is switched off", change: func(s *scene) { s.sync.Actions.Activate = false },
+			of: linked(nil, accounts{inactive}, ours), notes: []string{"respected: anna is deactivated in website, and actions.activate is off"}, class: diff.Skipped, hold: true,
+		},
+		{
+			name: "is not activated where the target cannot", change: func(s *scene) { s.decider.TargetPowers.Status = false },
+			of: linked(nil, accounts{inactive}, ours), notes: []string{"unsupported: website cannot activate accounts"}, class: diff.Skipped, hold: true,
+		},
+		{name: "stays active when the source does not tell its status", of: linked(accounts{unknown}, nil), class: diff.Unchanged},
+		{name: "stays inactive when the source does not tell its status", of: linked(accounts{unknown}, accounts{inactive}, ours), class: diff.Unchanged, hold: true},
+		{
+			name: "is left alone when its scope cannot be told", change: func(s *scene) { s.sync.Scope = `"Web editors" in groups` },
+			of: linked(accounts{groupsUnknown}, nil), notes: []string{"unknown: whether it is in scope cannot be told"}, class: diff.Skipped,
+		},
+		{name: "fails when the source's record cannot be used", of: linked(accounts{problem, inactive}, nil), notes: []string{"invalid: the record cannot be used and its account is left alone"}, class: diff.Failed},
+		{name: "fails when the target's record cannot be used", of: linked(accounts{inactive}, accounts{problem}), notes: []string{"invalid: its record in website cannot be used and is left alone"}, class: diff.Failed},
+		{
+			name: "gets nothing while a required value is missing: never half an account", change: func(s *scene) { s.sync.Attributes[1].Required = true },
+			of: linked(accounts{without("email"), with("username", "ann")}, nil), notes: []string{"invalid: email: is required and has no value"}, class: diff.Failed,
+		},
+	})
+}
+
+func TestALinkWhoseTargetAccountIsMissing(t *testing.T) {
+	t.Parallel()
+	missing := func(evidence diff.Evidence, change ...func(*directory.Account)) func(*scene) diff.Case {
+		return func(s *scene) diff.Case {
+			return diff.Case{Link: link(), Source: s.source(change...), TargetMissing: evidence}
+		}
+	}
+	recreate := func(s *scene) { s.sync.Actions.MissingInTarget = rules.Recreate }
+	check(t, []row{
+		{
+			name: "is reported", of: missing(diff.Gone),
+			notes: []string{"respected: somebody deleted its account in website; `rollcall unlink staff-to-website s1` lets it be created again, or set actions.missing_in_target: recreate"}, class: diff.Skipped,
+		},
+		{name: "is created anew where the policy says so", change: recreate, of: missing(diff.Gone), writes: []string{createsAnna}, class: diff.Changed, hold: true},
+		{
+			name: "is not created anew while its absence is not proven", change: recreate, of: missing(diff.Withheld),
+			notes: []string{"suspected: its account is missing from the listing of website, which is not proven; nothing is created"}, class: diff.Skipped,
+		},
+		{name: "is nobody's loss when the source account is inactive", change: recreate, of: missing(diff.Gone, inactive), class: diff.Unchanged, reason: "does not take part, and is not in website"},
+		{name: "is nobody's loss when the source account is out of scope", change: recreate, of: missing(diff.Gone, away), class: diff.Unchanged, reason: "does not take part"},
+		{name: "is not created anew when the source does not tell its status", change: recreate, of: missing(diff.Gone, unknown), class: diff.Unchanged, reason: "does not take part"},
+	})
+}
+
+func TestALinkedAccountThatNoLongerTakesPart(t *testing.T) {
+	t.Parallel()
+	policy := func(p rules.Decision) func(*scene) { return func(s *scene) { s.sync.Actions.OutOfScope = p } }
+	claimed := func(s *scene) diff.Case {
+		c := linked(accounts{inactive}, accounts{in("r-subscriber", "r-editor")}, had("r-subscriber", "r-editor"))(s)
+		c.OtherClaims, c.OtherGroups = []string{"shop"}, []string{"r-subscriber"}
+		return c
+	}
+	check(t, []row{
+		{name: "is deactivated when it is inactive in the source", of: linked(accounts{inactive}, nil), writes: []string{"target deactivate with r-subscriber"}, class: diff.Changed, reason: "inactive in staff"},
+		{name: "is deactivated when it is inactive and out of scope, whatever the policy", change: policy(rules.Ignore), of: linked(accounts{inactive, away}, nil), writes: []string{"target deactivate with r-subscriber"}, class: diff.Changed},
+		{name: "is deactivated out of scope", of: linked(accounts{away}, nil), writes: []string{"target deactivate with r-subscriber"}, class: diff.Changed, reason: "out of scope"},
+		{name: "is ignored out of scope where the policy says so", change: policy(rules.Ignore), of: linked(accounts{away}, nil), class: diff.Unchanged, reason: "left as it is"},
+		{
+			name: "loses the groups that we gave, and no other, where the policy says so", change: policy(rules.DropGroups),
+			of:     linked(accounts{away}, accounts{in("r-editor", "r-shop", "r-subscriber")}, had("r-editor", "r-subscriber")),
+			writes: []string{"target group_remove editor", "target group_remove subscriber"}, class: diff.Changed, release: true,
+		},
+		{
+			name: "keeps its groups while they are not known", change: policy(rules.DropGroups), of: linked(accounts{away}, accounts{groupsUnknown}),
+			notes: []string{"unknown: its groups in website are not known, so none is taken away"}, class: diff.Skipped,
+		},
+		{
+			name: "is let go when it has no group of ours and none is known", change: policy(rules.DropGroups), of: linked(accounts{away}, accounts{groupsUnknown}, had()),
+			class: diff.Unchanged, release: true,
+		},
+		{
+			name: "is not let go while its groups cannot be taken away", change: func(s *scene) {
+				policy(rules.DropGroups)(s)
+				s.decider.TargetPowers.Groups = false
+			},
+			of: linked(accounts{away}, nil), notes: []string{"unsupported: website cannot change memberships"}, class: diff.Skipped,
+		},
+		{name: "is let go without a write when it is inactive already", of: linked(accounts{inactive}, accounts{inactive}), class: diff.Unchanged, release: true, reason: "and inactive in website"},
+		{name: "is let go when we deactivated it where the target tells no status", of: linked(accounts{inactive}, accounts{unknown}, ours), class: diff.Unchanged},
+		{name: "is deactivated where the target tells no status", of: linked(accounts{inactive}, accounts{unknown}), writes: []string{"target deactivate with r-subscriber"}, class: diff.Changed},
+		{
+			name: "is reported where the target neither tells nor sets the status", change: func(s *scene) { s.decider.TargetPowers.Status = false },
+			of: linked(accounts{inactive}, accounts{unknown}), notes: []string{"unsupported: website neither tells nor sets who may sign in"}, class: diff.Skipped,
+		},
+		{
+			name: "is reported where the target cannot deactivate", change: func(s *scene) { s.decider.TargetPowers.Status = false },
+			of: linked(accounts{inactive}, nil), notes: []string{"unsupported: inactive in staff, but website cannot deactivate accounts"}, class: diff.Skipped,
+		},
+		{
+			name: "is reported where deactivating is switched off", change: func(s *scene) { s.sync.Actions.Deactivate = false },
+			of: linked(accounts{inactive}, nil), notes: []string{"respected: inactive in staff, and actions.deactivate is off"}, class: diff.Skipped,
+		},
+		{
+			name: "is withheld while a listing is not proven complete", change: func(s *scene) { s.decider.Removals = false },
+			of: linked(accounts{inactive}, nil), notes: []string{"withheld: withheld: the listing of staff is not proven complete"}, class: diff.Skipped,
+		},
+		{
+			name: "stays active while another sync holds it, and loses only what nobody else gives", of: claimed,
+			writes: []string{"target group_remove editor"}, class: diff.Changed, release: true, reason: "inactive in staff; shop still holds the account",
+		},
+	})
+}
+
+func TestALinkedAccountThatIsMissingFromTheSource(t *testing.T) {
+	t.Parallel()
+	missing := func(evidence diff.Evidence, target accounts, changes ...func(*diff.Link)) func(*scene) diff.Case {
+		return func(s *scene) diff.Case {
+			return diff.Case{Link: link(changes...), SourceMissing: evidence, Target: s.target(target...)}
+		}
+	}
+	claimed := func(of func(*scene) diff.Case) func(*scene) diff.Case {
+		return func(s *scene) diff.Case {
+			c := of(s)
+			c.OtherClaims = []string{"shop"}
+			return c
+		}
+	}
+	deleting := func(s *scene) { s.sync.Actions.Delete = "10d" }
+	recent := func(l *diff.Link) { l.Since = l.Since.Add(time.Second) }
+	check(t, []row{
+		{name: "is deactivated when it is proven gone", of: missing(diff.Gone, nil), writes: []string{"target deactivate with r-subscriber"}, class: diff.Changed, reason: "no longer in staff"},
+		{name: "is suspected until a look-up confirms it", of: missing(diff.Suspected, nil), notes: []string{"suspected: missing from the listing of staff, not yet confirmed by a look-up; nothing is taken away"}, class: diff.Skipped},
+		{name: "is withheld when the listing is not complete", of: missing(diff.Withheld, nil), notes: []string{"withheld: withheld: the listing of staff is not proven complete"}, class: diff.Skipped},
+		{
+			name: "is withheld when the target's listing is not complete", change: func(s *scene) { s.decider.Removals = false }, of: missing(diff.Gone, nil),
+			notes: []string{"withheld: withheld: the listing of staff is not proven complete"}, class: diff.Skipped,
+		},
+		{name: "is left alone when the target's record cannot be used", of: missing(diff.Gone, accounts{problem}), notes: []string{"invalid: its record in website cannot be used"}, class: diff.Failed},
+		{name: "is deactivated once more when somebody activated it after we let go", of: missing(diff.Gone, nil, released), writes: []string{"target deactivate with r-subscriber"}, class: diff.Changed},
+		{name: "is done with when it is inactive and let go", of: missing(diff.Gone, accounts{inactive}, ours), class: diff.Unchanged, reason: "and already let go"},
+		{name: "is not held against an account that was let go before it was proven gone", of: missing(diff.Suspected, nil, released), class: diff.Unchanged, reason: "and already let go"},
+		{name: "stays active while another sync holds it", of: claimed(missing(diff.Gone, nil, had())), class: diff.Unchanged, release: true, reason: "shop still holds the account"},
+		{name: "stays as it is while another sync holds it and we let go", of: claimed(missing(diff.Gone, nil, released)), class: diff.Unchanged, reason: "and already let go"},
+		{name: "is deleted after the grace period", change: deleting, of: missing(diff.Gone, accounts{inactive}, ours), writes: []string{"target delete"}, class: diff.Changed, reason: "no longer in staff, deactivated on 2026-02-20, and actions.delete is 10d"},
+		{name: "is not deleted a second before the grace period ends", change: deleting, of: missing(diff.Gone, accounts{inactive}, ours, recent), class: diff.Unchanged, reason: "already let go"},
+		{name: "is not deleted by default", of: missing(diff.Gone, accounts{inactive}, ours), class: diff.Unchanged},
+		{name: "is not deleted when somebody else deactivated it", change: deleting, of: missing(diff.Gone, accounts{inactive}, released), class: diff.Unchanged},
+		{name: "is not deleted when somebody activated it meanwhile, but deactivated", change: deleting, of: missing(diff.Gone, nil, ours), writes: []string{"target deactivate with r-subscriber"}, class: diff.Changed},
+		{name: "is not deleted while it is only suspected", change: deleting, of: missing(diff.Suspected, accounts{inactive}, ours), class: diff.Unchanged},
+		{name: "is not deleted while another sync holds it", change: deleting, of: claimed(missing(diff.Gone, accounts{inactive}, ours)), class: diff.Unchanged},
+		{name: "is not deleted when its record cannot be used", change: deleting, of: missing(diff.Gone, accounts{inactive, problem}, ours), class: diff.Unchanged},
+		{
+			name: "is not deleted where the target cannot", change: func(s *scene) { deleting(s); s.decider.TargetPowers.Delete = false },
+			of: missing(diff.Gone, accounts{inactive}, ours), notes: []string{"unsupported: website cannot delete accounts"}, class: diff.Skipped,
+		},
+		{
+			name: "is not deleted while a listing is not proven complete", change: func(s *scene) { deleting(s); s.decider.Removals = false },
+			of: missing(diff.Gone, accounts{inactive}, ours), notes: []string{"withheld: withheld"}, class: diff.Skipped,
+		},
+		{
+			name: "is let go when it is gone from both sides",
+			of: func(*scene) diff.Case {
+				return diff.Case{Link: link(), SourceMissing: diff.Gone, TargetMissing: diff.Gone}
+			},
+			class: diff.Unchanged, release: true, reason: "gone from both sides",
+		},
+		{
+			name: "is remembered while its absence from both sides is not proven",
+			of: func(*scene) diff.Case {
+				return diff.Case{Link: link(), SourceMissing: diff.Gone, TargetMissing: diff.Withheld}
+			},
+			class: diff.Unchanged, reason: "in neither listing",
+		},
+	})
+}
+
+func TestAnAccountThatIsNeverWritten(t *testing.T) {
+	t.Parallel()
+	self := func(of func(*scene) diff.Case) func(*scene) diff.Case {
+		return func(s *scene) diff.Case {
+			c := of(s)
+			c.Target.Self = true
+			return c
+		}
+	}
+	protect := func(s *scene) { s.sync.Protect = []string{`username == "anna"`} }
+	check(t, []row{
+		{name: "is privileged, and not updated", of: linked(accounts{with("email", "new@example.com")}, accounts{privileged}), notes: []string{"protected: update left out (email differs, staff leads): privileged: role administrator"}, class: diff.Skipped},
+		{name: "is privileged, and not deactivated", of: linked(accounts{inactive}, accounts{privileged}), notes: []string{"protected: deactivate left out (inactive in staff): privileged: role administrator"}, class: diff.Skipped},
+		{name: "is protected, and put into no group", change: protect, of: linked(accounts{in("g-web")}, nil), notes: []string{`protected: group add left out (the rules put anna into it): protected by username == "anna"`}, class: diff.Skipped},
+		{name: "is protected, and taken out of no group", change: protect, of: linked(nil, accounts{in("r-subscriber", "r-editor")}), notes: []string{`protected: group remove left out (the rules no longer put anna into it): protected by username == "anna"`}, class: diff.Skipped},
+		{name: "is the account that Rollcall signs in with", of: self(linked(accounts{inactive}, nil)), notes: []string{"protected: deactivate left out (inactive in staff): Rollcall signs in with it"}, class: diff.Skipped},
+		{name: "is read-only in the target", of: linked(accounts{with("email", "new@example.com")}, accounts{readOnly}), notes: []string{"protected: update left out (email differs, staff leads): kept in LDAP"}, class: diff.Skipped},
+		{name: "is privileged in the source, and nothing is written back to it", of: linked(accounts{privileged}, accounts{with("nickname", "Anni")}), notes: []string{"protected: update left out (nickname differs, website leads): privileged: role administrator"}, class: diff.Skipped},
+		{name: "is read-only in the source, and nothing is written back to it", of: linked(accounts{readOnly}, accounts{with("nickname", "Anni")}), notes: []string{"protected: update left out (nickname differs, website leads): kept in LDAP"}, class: diff.Skipped},
+		{
+			name: "is privileged in the source alone, and its target account follows", of: linked(accounts{privileged, inactive}, nil),
+			writes: []string{"target deactivate with r-subscriber"}, class: diff.Changed,
+		},
+		{
+			name: "is not deleted after the grace period", change: func(s *scene) { s.sync.Actions.Delete = "1d" },
+			of: func(s *scene) diff.Case {
+				return diff.Case{Link: link(ours), SourceMissing: diff.Gone, Target: s.target(inactive, privileged)}
+			},
+			notes: []string{"protected: delete left out"}, class: diff.Skipped,
+		},
+		{
+			name: "is not let go when its groups cannot be taken away", change: func(s *scene) { protect(s); s.sync.Actions.OutOfScope = rules.DropGroups },
+			of: linked(accounts{away}, nil), notes: []string{"protected: group remove left out (out of scope"}, class: diff.Skipped,
+		},
+	})
+}
+
+func TestAnAccountOfTheTargetWithoutALink(t *testing.T) {
+	t.Parallel()
+	alone := func(change ...func(*directory.Account)) func(*scene) diff.Case {
+		return func(s *scene) diff.Case { return diff.Case{Target: s.target(change...)} }
+	}
+	back := func(s *scene) { s.sync.Writeback.Create = true }
+	check(t, []row{
+		{name: "is unmanaged", of: alone(), class: diff.Unchanged, reason: "unmanaged"},
+		{name: "is created in the source where that is allowed", change: back, of: alone(with("nickname", "Anni")), writes: []string{"source create nickname=Anni username=anna email=anna@example.com"}, class: diff.Changed, hold: true, reason: "new in website, and writeback.create is on"},
+		{name: "stays unmanaged when it is inactive", change: back, of: alone(inactive), class: diff.Unchanged, reason: "unmanaged"},
+		{name: "stays unmanaged when its status is not told", change: back, of: alone(unknown), class: diff.Unchanged, reason: "unmanaged"},
+		{name: "stays unmanaged when it is privileged", change: back, of: alone(privileged), class: diff.Unchanged, reason: "unmanaged"},
+		{name: "stays unmanaged when its record cannot be used", change: back, of: alone(problem), class: diff.Unchanged, reason: "unmanaged"},
+		{name: "stays unmanaged outside of the scope of the way back", change: func(s *scene) { back(s); s.sync.Writeback.Scope = `username == "berta"` }, of: alone(), class: diff.Unchanged, reason: "unmanaged"},
+		{
+			name: "is withheld while a listing is not proven complete", change: func(s *scene) { back(s); s.decider.Creations = false }, of: alone(),
+			notes: []string{"withheld: withheld: the listing of staff is not proven complete; creating might double an account"}, class: diff.Skipped,
+		},
+		{
+			name: "is reported where the source cannot create", change: func(s *scene) { back(s); s.decider.SourcePowers.Create = false }, of: alone(),
+			notes: []string{"unsupported: staff cannot create accounts"}, class: diff.Skipped,
+		},
+		{
+			name: "fails without what the source requires", change: func(s *scene) {
+				back(s)
+				spec(&s.decider.Source, "title", func(a *directory.AttributeSpec) { a.Required = true })
+			},
+			of: alone(), notes: []string{"invalid: staff requires title, and no two-way rule gives it"}, class: diff.Failed,
+		},
+		{
+			name: "gives its username although no rule names it", change: func(s *scene) { back(s); s.sync.Attributes = s.sync.Attributes[2:] },
+			of: alone(), writes: []string{"source create username=anna email=anna@example.com"}, class: diff.Changed, hold: true,
+		},
+		{
+			name: "gives no value that is too long for the source", change: back, of: alone(with("nickname", "a name of more than twenty letters")),
+			writes: []string{"source create username=anna email=anna@example.com"}, class: diff.Changed, hold: true,
+		},
+	})
+}

@@ -1,0 +1,176 @@
+package diff
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/rollcall-sync/rollcall/sync/directory"
+	"github.com/rollcall-sync/rollcall/sync/mapping"
+	"github.com/rollcall-sync/rollcall/sync/plan"
+	"github.com/rollcall-sync/rollcall/sync/rules"
+)
+
+// unlinked is an account of the source without a link.
+func (d *Decider) unlinked(c *Case, out *Decision) {
+	source := c.Source
+	switch {
+	case source.Out.Scope == mapping.Unknown:
+		out.note(plan.NoteUnknown, c, "whether it is in scope cannot be told: "+source.Out.ScopeReason)
+	case source.Out.Scope == mapping.No:
+		out.skip("not in scope: " + source.Out.ScopeReason)
+	case source.Account.Status == directory.StatusInactive:
+		out.skip("inactive in " + d.Source.Name + ", and it has no account in " + d.Target.Name)
+	case source.Account.Status == directory.StatusUnknown:
+		out.note(plan.NoteUnknown, c, d.Source.Name+" does not tell whether it is active")
+	case len(c.Candidates) == 0:
+		d.create(c, out)
+	case len(c.Candidates) > 1:
+		names := make([]string, 0, len(c.Candidates))
+		for _, candidate := range c.Candidates {
+			names = append(names, fmt.Sprintf("%s (id %s, by %s)", candidate.Record.Account.Label(), candidate.Record.Account.ID, candidate.By))
+		}
+		out.note(plan.NoteAmbiguous, c, fmt.Sprintf("%d accounts match: %s; decide with `rollcall link`", len(names), strings.Join(names, ", ")))
+	default:
+		d.match(c, out)
+	}
+}
+
+// match is the one candidate of an account without a link.
+func (d *Decider) match(c *Case, out *Decision) {
+	candidate := c.Candidates[0]
+	account := candidate.Record.Account
+	verified, told := c.Source.Account.Attributes[directory.EmailVerified].AsBool()
+	who := fmt.Sprintf("%s (id %s, by %s)", account.Label(), account.ID, candidate.By)
+	command := fmt.Sprintf("`rollcall link %s %s %s`", d.Rules.Name, c.Source.Account.ID, account.ID)
+	actions := d.Rules.Actions
+	switch {
+	case candidate.LinkedTo != "" && !candidate.Gone:
+		out.note(plan.NoteAmbiguous, c, fmt.Sprintf("matches %s, which is linked to %s", who, candidate.LinkedTo))
+	case candidate.LinkedTo != "" && actions.Rehire != rules.LinkIt:
+		out.note(plan.NoteAmbiguous, c, fmt.Sprintf("matches %s, which belonged to %s, who is gone from %s; if this is the same person: %s",
+			who, candidate.LinkedTo, d.Source.Name, command))
+	case account.Problem != "":
+		out.note(plan.NoteInvalid, c, fmt.Sprintf("matches %s, whose record cannot be used: %s", who, account.Problem))
+	case Guarded(candidate.Record) != "":
+		out.note(plan.NoteProtected, c, fmt.Sprintf("matches %s, which is never linked automatically (%s); to link it all the same: %s", who, Guarded(candidate.Record), command))
+	case actions.Link == rules.Report:
+		out.note(plan.NoteAmbiguous, c, fmt.Sprintf("matches %s; link it with %s", who, command))
+	case actions.Link == rules.LinkTrusted && candidate.By == directory.Email && told && !verified:
+		out.note(plan.NoteAmbiguous, c, fmt.Sprintf("matches %s, but %s says that the e-mail is not verified; link it with %s", who, d.Source.Name, command))
+	default:
+		c.Target = &candidate.Record
+		c.Link = &Link{SourceID: c.Source.Account.ID, TargetID: account.ID, Held: true, Ours: candidate.Ours, RememberedGroups: candidate.RememberedGroups}
+		o := d.operation(c, plan.Target, plan.Link, fmt.Sprintf("same %s", candidate.By))
+		o.Origin, o.Replaces = "matched", candidate.LinkedTo
+		out.add(o)
+		out.Hold = true
+		d.pair(c, out)
+	}
+}
+
+// Guarded says why a record is never written; empty for everyone else.
+func Guarded(r Record) string {
+	switch {
+	case r.Self:
+		return "Rollcall signs in with it"
+	case r.Account.Privileged != "":
+		return "privileged: " + r.Account.Privileged
+	case r.Protected != "":
+		return "protected by " + r.Protected
+	default:
+		return ""
+	}
+}
+
+// create is an account of the source that the target does not have.
+func (d *Decider) create(c *Case, out *Decision) {
+	changes, ok := d.newAccount(c, out)
+	switch {
+	case !d.Rules.Actions.Create:
+		out.Notes = nil
+		out.skip("has no account in " + d.Target.Name + ", and actions.create is off")
+	case !d.TargetPowers.Create:
+		out.note(plan.NoteUnsupported, c, d.Target.Name+" cannot create accounts")
+	case !ok:
+		out.Class = Failed
+	case !c.Source.Out.GroupsKnown && len(d.Managed) > 0:
+		out.note(plan.NoteUnknown, c, "its groups cannot be told, so it is not created yet")
+	case !d.Creations:
+		out.withheld(c, d.WithheldBecause+"; creating might double an account")
+	default:
+		c.Target = &Record{Account: directory.Account{GroupsKnown: true}}
+		o := d.operation(c, plan.Target, plan.Create, "in scope and not in "+d.Target.Name+" yet")
+		o.Changes, o.Origin = changes, "created"
+		ids, toCreate := d.wanted(c, out)
+		o.Groups, o.NewGroups = ids, toCreate
+		out.add(o)
+		out.Hold, out.Groups = true, ids
+		out.Attributes = make(map[string]Pair, len(changes))
+		for _, change := range changes {
+			out.Attributes[change.Attribute] = Pair{Source: change.After}
+		}
+	}
+}
+
+// unlinkedTarget is an account of the target without a link: unmanaged, unless its creation may flow back.
+func (d *Decider) unlinkedTarget(c *Case, out *Decision) {
+	target := c.Target
+	if !d.Rules.Writeback.Create || target.WritebackScope != mapping.Yes || Guarded(*target) != "" || target.Account.Problem != "" || target.Account.Status != directory.StatusActive {
+		out.Reason = "unmanaged"
+		return
+	}
+	if !d.Creations {
+		out.withheld(c, d.WithheldBecause+"; creating might double an account")
+		return
+	}
+	if !d.SourcePowers.Create {
+		out.note(plan.NoteUnsupported, c, d.Source.Name+" cannot create accounts")
+		return
+	}
+	changes, missing := d.newSourceAccount(target)
+	if len(missing) > 0 {
+		out.note(plan.NoteInvalid, c, fmt.Sprintf("%s requires %s, and no two-way rule gives it", d.Source.Name, strings.Join(missing, ", ")))
+		return
+	}
+	o := d.operation(c, plan.Source, plan.Create, "new in "+d.Target.Name+", and writeback.create is on")
+	o.Changes, o.Origin = changes, "writeback"
+	out.add(o)
+	out.Hold = true
+}
+
+// newSourceAccount maps a target record to the attributes of a new source account. Rules that lead to the target only are
+// read backwards when they are plain names, so that a new account has its username and e-mail.
+func (d *Decider) newSourceAccount(target *Record) (changes []plan.Change, missing []string) {
+	given := make(map[string]bool)
+	give := func(attribute string, value directory.Value, rule string) {
+		spec, known := d.Source.Attribute(attribute)
+		if value = mapping.Normalise(value, spec); !known || !spec.Creatable() || value.IsEmpty() || given[attribute] || tooLong(value, spec) {
+			return
+		}
+		given[attribute] = true
+		changes = append(changes, plan.Change{Attribute: attribute, After: value, Rule: rule})
+	}
+	for _, m := range target.In {
+		if m.Known && m.Present {
+			give(m.Rule.To, m.Value, m.Rule.Back)
+		}
+	}
+	for _, rule := range d.Rules.Attributes {
+		if directory.IsAttributeName(rule.From) {
+			if value, ok := target.Account.Attributes[rule.Target]; ok {
+				give(rule.From, value, rule.Target)
+			}
+		}
+	}
+	for _, name := range []string{directory.Username, directory.Email} {
+		if value, ok := target.Account.Attributes[name]; ok {
+			give(name, value, name)
+		}
+	}
+	for _, spec := range d.Source.Attributes {
+		if spec.Required && !given[spec.Name] {
+			missing = append(missing, spec.Name)
+		}
+	}
+	return changes, missing
+}
