@@ -279,26 +279,36 @@ func (e *executor) fail(err error) {
 	}
 }
 
-// outcome is what became of one operation. A pending one may or may not have been done; the next run reads it back.
+// outcome is what became of one operation. A pending one may or may not have been done; the next run reads it back. One with
+// an error and an account was done in part: the link is saved, and the error reported.
 type outcome struct {
 	err     error
 	pending bool
 	stored  *directory.Account
+	// readBack is set where stored was looked up after a lost answer.
+	readBack bool
 }
+
+// done reports that the directory did something that has to be remembered.
+func (o outcome) done() bool { return o.err == nil || (o.stored != nil && !o.pending) }
 
 // record writes outcomes and links, and counts.
 func (e *executor) record(step []plan.Operation, outcomes []outcome) {
 	var resolved []state.Outcome
 	for i, o := range step {
 		out := state.Outcome{Run: e.options.Run, Seq: int64(o.Seq), Result: state.ResultDone}
-		if outcomes[i].pending {
-			out.Result, out.Message = state.ResultUnknown, outcomes[i].err.Error()
-		} else if outcomes[i].err != nil {
-			out.Result, out.Message = state.ResultFailed, outcomes[i].err.Error()
-		} else {
+		if outcomes[i].err != nil {
+			out.Message = outcomes[i].err.Error()
+		}
+		switch {
+		case outcomes[i].pending:
+			out.Result = state.ResultUnknown
+		case !outcomes[i].done():
+			out.Result = state.ResultFailed
+		default:
 			draft := e.options.Draft(o)
 			o.Groups = e.allGroups(o)
-			out.Link, out.DropLink = draft.done(o, outcomes[i].stored, e.options.Run, e.options.Now())
+			out.Link, out.DropLink = draft.done(o, outcomes[i].stored, outcomes[i].readBack, e.options.Run, e.options.Now())
 			if outcomes[i].stored != nil {
 				out.Stored = storedJSON(*outcomes[i].stored)
 			}
@@ -323,24 +333,27 @@ func (e *executor) settle(step []plan.Operation, err error) {
 func (e *executor) count(o plan.Operation, out outcome) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	result := state.ResultDone
-	if out.err == nil {
+	result := state.ResultFailed
+	switch {
+	case out.pending:
+		result = state.ResultUnknown
+	case out.done():
+		result = state.ResultDone
 		if !o.Temporary { // the first half of an exchange is no change that anybody asked for
 			e.result.Done[o.Side][o.Action]++
 		}
 		e.inRow[o.Side] = 0
-	} else {
-		result = state.ResultFailed
-		if out.pending {
-			result = state.ResultUnknown
-		}
+	}
+	if out.err != nil {
 		kind := directory.KindOf(out.err)
 		e.failed[o.Seq] = true
 		e.result.FailedAccounts[e.options.Draft(o)] = true
 		e.failures = append(e.failures, numbered{o.Seq, Failure{
 			Account: o.Account, ID: o.WrittenID(), Operation: o.Action, Side: o.Side, Kind: kind, KindName: kind.String(), Message: out.err.Error(),
 		}})
-		e.giveUp(o.Side, kind, out.err)
+		if result != state.ResultDone { // a directory that can be read back is not broken
+			e.giveUp(o.Side, kind, out.err)
+		}
 	}
 	if e.options.Progress != nil {
 		e.options.Progress(Event{Operation: o, Result: result, Err: out.err})

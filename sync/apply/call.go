@@ -223,7 +223,7 @@ func (e *executor) readBack(ctx context.Context, o plan.Operation, lost error) o
 	case err != nil:
 		return outcome{err: lost, pending: true}
 	case applied(o, account):
-		return outcome{stored: &account}
+		return outcome{stored: &account, readBack: true}
 	case o.Action == plan.Delete:
 		return outcome{err: fmt.Errorf("the account is still there after the answer was lost; the next run tries again: %w", lost)}
 	default:
@@ -249,7 +249,8 @@ func applied(o plan.Operation, account directory.Account) bool {
 }
 
 // readBackCreate looks for the new account by its unique values. One that is found with all of them is ours: the plan was
-// made when nobody held them. Not found proves nothing yet, because the write may still be under way; the next run looks
+// made when nobody held them. It is linked, so that nobody makes it again; where it lacks something of what was sent, the
+// directory's own words are reported all the same, and the next run completes it. Not found proves nothing yet, because the write may still be under way; the next run looks
 // again before it creates.
 func (e *executor) readBackCreate(ctx context.Context, d directory.Directory, o plan.Operation, lost error) outcome {
 	finder, ok := d.(directory.Finder)
@@ -267,10 +268,34 @@ func (e *executor) readBackCreate(ctx context.Context, d directory.Directory, o 
 			return outcome{err: lost, pending: true}
 		}
 		if len(found) == 1 && found[0].Privileged == "" && sameUnique(d, wanted, found[0]) {
-			return outcome{stored: &found[0]}
+			return outcome{stored: &found[0], readBack: true, err: e.lacking(o, found[0], lost)}
 		}
 	}
 	return outcome{err: fmt.Errorf("whether the account was created is not known; the next run looks before it creates: %w", lost), pending: true}
+}
+
+// lacking says what an account that was read back does not have of what was sent; nil where it has all of it. A value that the
+// directory stored in a form of its own is there; one that it does not tell is missing only where the directory named it.
+func (e *executor) lacking(o plan.Operation, account directory.Account, lost error) error {
+	var typed *directory.Error
+	named := ""
+	if errors.As(lost, &typed) {
+		named = typed.Attribute
+	}
+	var missing []string
+	for _, change := range o.Changes {
+		value, told := account.Attributes[change.Attribute]
+		if !change.After.IsEmpty() && value.IsEmpty() && (told || change.Attribute == named) {
+			missing = append(missing, change.Attribute)
+		}
+	}
+	if account.GroupsKnown && slices.ContainsFunc(e.allGroups(o), func(id string) bool { return !slices.Contains(account.Groups, id) }) {
+		missing = append(missing, "groups")
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	return fmt.Errorf("the account was created without %s; the next run completes it: %w", strings.Join(missing, ", "), lost)
 }
 
 // sameUnique reports whether an account holds all the unique values of a request.

@@ -46,17 +46,19 @@ func (d *Draft) id(side plan.Side) string {
 }
 
 // done takes the effect of one operation into the link and returns what the journal saves. stored is the written account
-// as the directory stored it; nil where the call returns none.
-func (d *Draft) done(o plan.Operation, stored *directory.Account, run string, now time.Time) (link *state.Link, drop bool) {
+// as the directory stored it; nil where the call returns none. readBack is set where it was looked up after a lost answer, and
+// so tells what was done of what was sent.
+func (d *Draft) done(o plan.Operation, stored *directory.Account, readBack bool, run string, now time.Time) (link *state.Link, drop bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if o.Action == plan.CreateGroup {
 		return nil, false
 	}
-	d.take(o, stored)
+	d.take(o, stored, readBack)
 	switch o.Action {
 	case plan.Link:
 		d.Link.Origin, d.Link.CreatedRun, d.Link.Claim = state.Origin(o.Origin), run, state.Held
+		drop = o.Replaces != ""
 	case plan.Create:
 		drop = d.created(o, run)
 	case plan.Activate:
@@ -88,7 +90,7 @@ func (d *Draft) done(o plan.Operation, stored *directory.Account, run string, no
 }
 
 // take remembers what was written and how it was stored.
-func (d *Draft) take(o plan.Operation, stored *directory.Account) {
+func (d *Draft) take(o plan.Operation, stored *directory.Account, readBack bool) {
 	wrote, account := &d.wroteTarget, &d.Target
 	if o.Side == plan.Source {
 		wrote, account = &d.wroteSource, &d.Source
@@ -114,7 +116,7 @@ func (d *Draft) take(o plan.Operation, stored *directory.Account) {
 		*wrote = make(map[string]bool)
 	}
 	for _, change := range o.Changes {
-		(*wrote)[change.Attribute] = true
+		(*wrote)[change.Attribute] = !readBack || (*account).Attributes.Text(change.Attribute) == change.After.String()
 	}
 }
 
@@ -125,6 +127,9 @@ func (d *Draft) created(o plan.Operation, run string) (drop bool) {
 	if o.Side == plan.Target {
 		d.Link.TargetID, d.Link.TargetLabel = d.Target.ID, d.Target.Label()
 		d.Groups = slices.Clone(o.Groups)
+		if d.Target.GroupsKnown {
+			d.Groups = slices.DeleteFunc(d.Groups, func(id string) bool { return !slices.Contains(d.Target.Groups, id) })
+		}
 	} else {
 		d.Link.SourceID, d.Link.SourceLabel = d.Source.ID, d.Source.Label()
 	}
