@@ -9,6 +9,7 @@ import (
 	"io"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,9 +34,17 @@ var runLine = regexp.MustCompile(`\(run \d{8}-\d{6}-\w+, [\d.]+ s, \d+ \+ \d+ re
 
 var runID = regexp.MustCompile(`\d{8}-\d{6}-\w{4}`)
 
-// plain takes out what differs from one telling to the next: the place of the configuration, the ids of runs, and how many
-// requests it took.
+var approval = regexp.MustCompile(`--approve ([0-9a-f]{10})`)
+
+// plain takes out what differs from one telling to the next: the place of the configuration, the ids of runs, how many
+// requests it took, and the tokens of plans, which are numbered.
 func (s *scenario) plain(text string) string {
+	for _, match := range approval.FindAllStringSubmatch(text, -1) {
+		if !slices.Contains(s.tokens, match[1]) {
+			s.tokens = append(s.tokens, match[1])
+		}
+		text = strings.ReplaceAll(text, match[1], fmt.Sprintf("TOKEN-%d", slices.Index(s.tokens, match[1])+1))
+	}
 	text = strings.ReplaceAll(text, " --config "+filepath.Join(s.folder, rulesFile), "")
 	text = strings.ReplaceAll(text, filepath.Join(s.folder, rulesFile), rulesFile)
 	return runID.ReplaceAllString(runLine.ReplaceAllString(text, "(run …)"), "…")
@@ -51,6 +60,9 @@ func (s *scenario) command(line string) string {
 			s.t.Fatal("no command was named by a plan or a note before")
 		}
 		line, shown = s.named, "$ "+s.named+"\n"
+	}
+	for i, token := range s.tokens {
+		line = strings.ReplaceAll(line, fmt.Sprintf("TOKEN-%d", i+1), token)
 	}
 	args := strings.Fields(line)[1:]
 	before := s.state()

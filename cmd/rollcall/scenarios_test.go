@@ -92,6 +92,7 @@ type scenario struct {
 	order  []string            // the names of the directories as the configuration has them
 	named  string              // the last command that a plan or a note named
 	plans  map[string]planView // those of today, by sync
+	tokens []string            // those of refused plans, in the order in which they came up
 }
 
 func (s *scenario) clock() time.Time { return s.today }
