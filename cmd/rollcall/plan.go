@@ -25,6 +25,7 @@ func newPlanCommand(a *app) *cobra.Command {
 		Short: "Show what would change and why; nothing is written",
 		Long: "Reads both sides and shows what `rollcall sync` would do, in the order in which it would be done. The same code makes\n" +
 			"the plan of a real run. Of a plan that the guard would refuse, the state keeps the token that approves it.\n" +
+			"Each sync is planned against what is there now: what another one would do before it is not done yet.\n" +
 			"On a terminal long columns are wrapped; elsewhere each operation is one line.\n\n" + oneDocumentEach,
 		RunE:              func(cmd *cobra.Command, args []string) error { return runPlan(cmd.Context(), a, o, args) },
 		ValidArgsFunction: a.completeSyncs,
@@ -46,7 +47,7 @@ func runPlan(ctx context.Context, a *app, o planOptions, names []string) error {
 	if err := checkTrust(o.extent, syncs); err != nil {
 		return err
 	}
-	changes := false
+	changes, first := false, true
 	for _, sync := range syncs {
 		job, err := a.jobOf(sync, "plan", o.extent)
 		var prepared *engine.Prepared
@@ -61,9 +62,10 @@ func runPlan(ctx context.Context, a *app, o planOptions, names []string) error {
 			continue
 		}
 		changes = changes || len(prepared.Plan.Operations) > 0
-		if err := a.printPlan(prepared, o.limit); err != nil {
+		if err := a.printPlan(prepared, o.limit, first); err != nil {
 			return err
 		}
+		first = false
 		a.code = worse(a.code, planCode(prepared))
 	}
 	if o.detailedExit && changes && a.code == exitOK {
@@ -98,12 +100,15 @@ type planView struct {
 	Warnings    []string               `json:"warnings,omitempty"`
 }
 
-func (a *app) printPlan(p *engine.Prepared, limit int) error {
+func (a *app) printPlan(p *engine.Prepared, limit int, first bool) error {
 	if a.json {
 		return a.printJSON(planView{
 			Sync: p.Plan.Sync, Operations: p.Plan.Operations, Notes: p.Plan.Notes, Verdict: p.Verdict, Certificate: p.Certificate,
 			Counts: p.Counts, Requests: p.Requests, Notices: p.Notices, Seconds: p.Seconds, Warnings: p.Warnings,
 		})
+	}
+	if !first {
+		fmt.Fprintln(a.out)
 	}
 	return a.writePlan(p, limit)
 }
