@@ -106,7 +106,7 @@ func wrongForShelf(from, to string) string {
 	list := shelf(from) + "/all"
 	switch {
 	case from == list:
-		return unless(shelf(to) == shelf(from) || to == "sync/directory", "a list names its own shelf only")
+		return unless(shelf(to) == shelf(from) || to == "sync/directory" || to == "sync/directory/directorytest", "a list names its own shelf only")
 	case under(to, "sync/directory"), under(to, shelf(from)+"/internal"):
 		return ""
 	case shelf(to) != "" && strings.HasPrefix(from, folder(to)+"/"):
