@@ -12,7 +12,7 @@ import (
 	"github.com/rollcall-sync/rollcall/sync/directory"
 )
 
-// administrators is who may manage the realm, found out once per listing:
+// administrators is who may manage the realm. For a listing it is found out whole, once:
 //
 //  1. the roles of realm-management, but for those that only look (view-…, query-…);
 //  2. the realm roles named by the option privileged_roles, and every realm role composed of one of these or of 1;
@@ -21,8 +21,13 @@ import (
 //
 // Reading 1 and 3 takes the roles view-clients and view-realm. Without them complete is false, and each account is looked
 // at by itself before it is written and when it is read alone, which takes view-users only.
+//
+// Where a few accounts are all that is asked for, looking at each of them costs less than 1 to 4: see single. What groups
+// have to be known by then is 2 and 4 without the holders and members: see ruling.
 type administrators struct {
-	found    time.Time
+	found time.Time
+	// brief is set where holders and members were not looked for.
+	brief    bool
 	complete bool
 	users    map[string]string // id to the reason
 	groups   map[string]string
@@ -42,19 +47,113 @@ type role struct {
 // at single accounts learns of a new administrator.
 const keepAdministrators = 15 * time.Minute
 
+// mostLooks is how many accounts are looked at one by one before everything is found out at once, which takes as many
+// requests.
+const mostLooks = 8
+
+// looks is what looking at single accounts has told.
+type looks struct {
+	since   time.Time
+	reasons map[string]string // by id; empty for those who are no administrators
+}
+
+// kept returns what was found out for a listing, or with brief for groups, while it holds.
+func (d *Directory) kept(brief bool) *administrators {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, found := range []*administrators{d.admins, d.rulers} {
+		if found != nil && (brief || !found.brief) && d.now().Sub(found.found) < keepAdministrators {
+			return found
+		}
+	}
+	return nil
+}
+
 // administrators returns who may manage the realm, from memory unless fresh is asked for. The user stores are looked at
 // anew together with it.
 func (d *Directory) administrators(ctx context.Context, fresh bool) (*administrators, error) {
-	d.mu.Lock()
-	kept := d.admins
-	if kept != nil && !fresh && d.now().Sub(kept.found) < keepAdministrators {
-		d.mu.Unlock()
+	if kept := d.kept(false); kept != nil && !fresh {
 		return kept, nil
 	}
+	d.mu.Lock()
 	d.federation = nil
 	d.mu.Unlock()
-	found := &administrators{found: d.now(), complete: true, users: map[string]string{}, groups: map[string]string{}, roles: map[string]string{}, known: map[string]bool{}}
-	for _, step := range []func(context.Context, *administrators) error{d.managers, d.privilegedHolders, d.managingGroups} {
+	found, err := d.discover(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	d.mu.Lock()
+	d.admins, d.looks = found, looks{}
+	d.mu.Unlock()
+	return found, nil
+}
+
+// single returns what is known for looking at one account: from memory, or nothing, so that the account itself has to be
+// looked at. When that has been done often enough, everything is found out.
+func (d *Directory) single(ctx context.Context) (*administrators, error) {
+	if kept := d.kept(false); kept != nil {
+		return kept, nil
+	}
+	d.mu.Lock()
+	many := len(d.looks.reasons) >= mostLooks
+	d.mu.Unlock()
+	if many {
+		return d.administrators(ctx, true)
+	}
+	return &administrators{brief: true}, nil
+}
+
+// ruling returns which groups and roles make administrators.
+func (d *Directory) ruling(ctx context.Context) (*administrators, error) {
+	if kept := d.kept(true); kept != nil {
+		return kept, nil
+	}
+	found, err := d.discover(ctx, true)
+	if err != nil {
+		return nil, err
+	}
+	d.mu.Lock()
+	d.rulers = found
+	d.mu.Unlock()
+	return found, nil
+}
+
+// reason says why one account is an administrator; empty where it is none.
+func (d *Directory) reason(ctx context.Context, admins *administrators, id string) (string, error) {
+	if reason := admins.users[id]; reason != "" || admins.complete {
+		return reason, nil
+	}
+	d.mu.Lock()
+	if d.now().Sub(d.looks.since) >= keepAdministrators {
+		d.looks = looks{since: d.now(), reasons: map[string]string{}}
+	}
+	reason, known := d.looks.reasons[id]
+	d.mu.Unlock()
+	if known {
+		return reason, nil
+	}
+	reason, err := d.effective(ctx, id)
+	if err != nil {
+		return "", err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.looks.reasons != nil {
+		d.looks.reasons[id] = reason
+	}
+	return reason, nil
+}
+
+func (d *Directory) discover(ctx context.Context, brief bool) (*administrators, error) {
+	found := &administrators{
+		found: d.now(), brief: brief, complete: !brief,
+		users: map[string]string{}, groups: map[string]string{}, roles: map[string]string{}, known: map[string]bool{},
+	}
+	steps := []func(context.Context, *administrators) error{d.managers, d.privilegedHolders, d.managingGroups}
+	if brief {
+		steps = steps[2:]
+	}
+	for _, step := range steps {
 		switch err := step(ctx, found); {
 		case err == nil:
 		case isForbidden(err):
@@ -63,9 +162,6 @@ func (d *Directory) administrators(ctx context.Context, fresh bool) (*administra
 			return nil, err
 		}
 	}
-	d.mu.Lock()
-	d.admins = found
-	d.mu.Unlock()
 	return found, nil
 }
 
@@ -122,6 +218,21 @@ func (d *Directory) holders(ctx context.Context, o op, path, reason string, user
 // privilegedHolders finds the realm roles that make an administrator and who holds them directly.
 func (d *Directory) privilegedHolders(ctx context.Context, found *administrators) error {
 	o := op{words: "list administrators", role: viewRealm}
+	if err := d.rulingRoles(ctx, o, found); err != nil {
+		return err
+	}
+	for _, id := range sortedKeys(found.roles) {
+		if name, ok := strings.CutPrefix(id, realmRolePrefix); ok {
+			if err := d.holders(ctx, o, "/roles/"+url.PathEscape(name), found.roles[id], found.users); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// rulingRoles finds the realm roles that make an administrator.
+func (d *Directory) rulingRoles(ctx context.Context, o op, found *administrators) error {
 	var composites []role
 	err := d.each(ctx, o, "/roles", nil, func(raw json.RawMessage) error {
 		var r role
@@ -139,6 +250,11 @@ func (d *Directory) privilegedHolders(ctx context.Context, found *administrators
 	if err != nil {
 		return err
 	}
+	if found.brief && len(composites) > 0 { // isRuling goes by it
+		if _, err := d.clientID(ctx, o, d.managementClient()); err != nil && !isForbidden(err) {
+			return err
+		}
+	}
 	// A role composed of another composed one is reached by going round until nothing is added.
 	parts := map[string][]role{}
 	for _, r := range composites {
@@ -155,13 +271,6 @@ func (d *Directory) privilegedHolders(ctx context.Context, found *administrators
 			if _, known := found.roles[id]; !known && slices.ContainsFunc(parts[r.Name], func(part role) bool { return d.isRuling(found, part) }) {
 				found.roles[id] = "holds the realm role " + r.Name + ", which is composed of a role over the realm"
 				added = true
-			}
-		}
-	}
-	for _, id := range sortedKeys(found.roles) {
-		if name, ok := strings.CutPrefix(id, realmRolePrefix); ok {
-			if err := d.holders(ctx, o, "/roles/"+url.PathEscape(name), found.roles[id], found.users); err != nil {
-				return err
 			}
 		}
 	}
@@ -193,18 +302,41 @@ func (d *Directory) defaultRole() string { return "default-roles-" + strings.ToL
 func (d *Directory) managingGroups(ctx context.Context, found *administrators) error {
 	o := op{words: "list administrators", role: viewUsers, missingGroup: directory.NotFound}
 	var all []group
+	rolesMatter := d.realmRoles || len(d.clientRoles) > 0
 	err := d.eachGroup(ctx, o, false, func(g group) error {
-		if reason := d.groupReason(found, g); reason != "" {
-			found.groups[g.ID] = reason
-		}
 		all = append(all, g)
 		found.known[g.ID] = true
+		rolesMatter = rolesMatter || len(g.RealmRoles) > 0
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	// A group below another carries its roles too.
+	if found.brief && rolesMatter {
+		err := d.rulingRoles(ctx, op{words: o.words, role: viewRealm}, found)
+		if err != nil && !isForbidden(err) {
+			return err
+		}
+	}
+	d.spread(found, all)
+	if found.brief {
+		return nil
+	}
+	for _, id := range sortedKeys(found.groups) {
+		if err := d.members(ctx, o, found, id); err != nil && directory.KindOf(err) != directory.NotFound { // removed in this moment
+			return err
+		}
+	}
+	return nil
+}
+
+// spread marks the groups that make administrators. A group below another carries its roles too.
+func (d *Directory) spread(found *administrators, all []group) {
+	for _, g := range all {
+		if reason := d.groupReason(found, g); reason != "" {
+			found.groups[g.ID] = reason
+		}
+	}
 	for added := true; added; {
 		added = false
 		for _, g := range all {
@@ -214,24 +346,22 @@ func (d *Directory) managingGroups(ctx context.Context, found *administrators) e
 			}
 		}
 	}
-	for _, id := range sortedKeys(found.groups) {
-		err := d.each(ctx, o, "/groups/"+url.PathEscape(id)+"/members", brief, func(raw json.RawMessage) error {
-			var user struct {
-				ID string `json:"id"`
-			}
-			if err := json.Unmarshal(raw, &user); err != nil {
-				return d.failure(o, &exchange{}, err)
-			}
-			if found.users[user.ID] == "" {
-				found.users[user.ID] = found.groups[id]
-			}
-			return nil
-		})
-		if err != nil && directory.KindOf(err) != directory.NotFound { // removed in this moment
-			return err
+}
+
+// members adds the members of a group that makes administrators.
+func (d *Directory) members(ctx context.Context, o op, found *administrators, id string) error {
+	return d.each(ctx, o, "/groups/"+url.PathEscape(id)+"/members", brief, func(raw json.RawMessage) error {
+		var user struct {
+			ID string `json:"id"`
 		}
-	}
-	return nil
+		if err := json.Unmarshal(raw, &user); err != nil {
+			return d.failure(o, &exchange{}, err)
+		}
+		if found.users[user.ID] == "" {
+			found.users[user.ID] = found.groups[id]
+		}
+		return nil
+	})
 }
 
 // groupReason says why the members of a group are administrators; empty where they are none.

@@ -157,7 +157,11 @@ func (d *Directory) applyOne(u *gocloak.User, attributes map[string][]string, na
 	}
 	attribute, ok := d.names.toKeycloak(name)
 	if !ok {
-		return &directory.Error{Kind: directory.Unsupported, Attribute: name, Err: fmt.Errorf("%s cannot be stored in Keycloak", name)}
+		e := &directory.Error{Kind: directory.Unsupported, Attribute: name, Err: fmt.Errorf("%s cannot be stored in Keycloak", name)}
+		if known := d.names.theirs[strings.TrimPrefix(name, directory.CustomPrefix)]; known != "" {
+			e.Remedy = "write " + known + " in the rule: that is the name of this attribute of Keycloak"
+		}
+		return e
 	}
 	if value.IsEmpty() {
 		delete(attributes, attribute)

@@ -107,6 +107,13 @@ func (f *fake) mappings(w http.ResponseWriter, r *http.Request, u *fakeUser, pat
 		for id := range u.ancestry(f) {
 			names = append(names, f.group(id).clientRoles[client]...)
 		}
+		for _, name := range f.effective(u) {
+			for _, part := range f.composites[name] {
+				if part.Client && f.clients[part.Container] == client {
+					names = append(names, part.Name)
+				}
+			}
+		}
 		return names
 	}
 	switch {
@@ -119,11 +126,7 @@ func (f *fake) mappings(w http.ResponseWriter, r *http.Request, u *fakeUser, pat
 		}
 		reply(w, 200, map[string]any{"realmMappings": asRoles(append([]string{"default-roles-acme"}, u.realmRoles...)), "clientMappings": clients})
 	case path[0] == "realm" && len(path) == 2:
-		names := append([]string{"default-roles-acme"}, u.realmRoles...)
-		for id := range u.ancestry(f) {
-			names = append(names, f.group(id).realmRoles...)
-		}
-		reply(w, 200, asRoles(names))
+		reply(w, 200, asRoles(f.effective(u)))
 	case path[0] == "clients" && len(path) == 3:
 		reply(w, 200, asRoles(held(f.clients[path[1]])))
 	case path[0] == "realm":
@@ -137,6 +140,22 @@ func (f *fake) mappings(w http.ResponseWriter, r *http.Request, u *fakeUser, pat
 		u.clientRoles[name] = f.grant(r, u.clientRoles[name])
 		w.WriteHeader(204)
 	}
+}
+
+// effective is the realm roles of a user, those of groups and those that roles are composed of among them.
+func (f *fake) effective(u *fakeUser) []string {
+	names := append([]string{"default-roles-acme"}, u.realmRoles...)
+	for id := range u.ancestry(f) {
+		names = append(names, f.group(id).realmRoles...)
+	}
+	for i := 0; i < len(names); i++ {
+		for _, part := range f.composites[names[i]] {
+			if !part.Client && !slices.Contains(names, part.Name) {
+				names = append(names, part.Name)
+			}
+		}
+	}
+	return names
 }
 
 // ancestry is the groups of a user and those above them.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/url"
 	"slices"
+	"time"
 
 	"github.com/Nerzal/gocloak/v13"
 
@@ -16,6 +17,7 @@ const sureEnd = 100
 
 // federation is what is known of the user stores behind the realm.
 type federation struct {
+	found  time.Time
 	known  bool // the token may look
 	stores map[string]userStore
 }
@@ -26,12 +28,13 @@ type userStore struct {
 	Config map[string][]string `json:"config"`
 }
 
-// stores reads the user stores once. Without view-realm they stay unknown.
+// stores reads the user stores once for each listing, and otherwise every quarter of an hour. Without view-realm they stay
+// unknown.
 func (d *Directory) stores(ctx context.Context) (*federation, error) {
 	d.mu.Lock()
 	kept := d.federation
 	d.mu.Unlock()
-	if kept != nil {
+	if kept != nil && d.now().Sub(kept.found) < keepAdministrators {
 		return kept, nil
 	}
 	var list []userStore
@@ -39,7 +42,7 @@ func (d *Directory) stores(ctx context.Context) (*federation, error) {
 	if err != nil && !isForbidden(err) {
 		return nil, err
 	}
-	f := &federation{known: err == nil, stores: map[string]userStore{}}
+	f := &federation{found: d.now(), known: err == nil, stores: map[string]userStore{}}
 	for _, store := range list {
 		f.stores[store.ID] = store
 	}

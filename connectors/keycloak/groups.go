@@ -143,7 +143,7 @@ func (d *Directory) ListGroups(ctx context.Context, request directory.GroupListR
 	if len(sections) == 0 {
 		return page, nil
 	}
-	admins, err := d.administrators(ctx, false)
+	admins, err := d.ruling(ctx)
 	if err != nil {
 		return directory.GroupPage{}, err
 	}

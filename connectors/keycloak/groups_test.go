@@ -300,6 +300,63 @@ func TestRequestCounts(t *testing.T) {
 	count("a deletion", 2, func() { _ = d.DeleteAccount(t.Context(), id) })
 }
 
+// TestRequestsForOnePerson holds what the README states of one person on demand, without a listing before.
+func TestRequestsForOnePerson(t *testing.T) {
+	t.Parallel()
+	f := newFake(t)
+	f.people(30)
+	staff := f.addGroup("Staff", "")
+	anna, ben := f.users[1], f.users[2]
+	anna.groups = []string{staff.id}
+	d := f.open(t, nil)
+	for _, step := range []struct {
+		what string
+		want int64
+		call func() error
+	}{
+		// Sign-in, the user, its effective roles of the realm and of realm-management, and that client's id.
+		{"by id", 5, func() error { _, err := d.GetAccount(t.Context(), anna.ID); return err }},
+		// And the user stores, which say whether a short page is the end.
+		{"by username", 2, func() error { _, err := d.FindAccounts(t.Context(), "username", anna.Username); return err }},
+		{"by e-mail", 1, func() error { _, err := d.FindAccounts(t.Context(), "email", anna.Email); return err }},
+		// The groups whole, for those that make administrators, and the groups.
+		{"groups", 2, func() error { _, err := d.ListGroups(t.Context(), directory.GroupListRequest{}); return err }},
+		{"memberships", 1, func() error { _, err := d.ListMemberships(t.Context(), anna.ID); return err }},
+		{"an update", 3, func() error {
+			_, err := d.UpdateAccount(t.Context(), directory.UpdateRequest{ID: anna.ID, Set: directory.Attributes{"last_name": directory.Text("X")}})
+			return err
+		}},
+		{"out of a group", 1, func() error {
+			return d.ChangeGroups(t.Context(), directory.GroupsRequest{Account: anna.ID, Remove: []string{staff.id}})
+		}},
+		{"somebody else", 3, func() error { _, err := d.GetAccount(t.Context(), ben.ID); return err }},
+	} {
+		before := d.Requests()
+		if err := step.call(); err != nil {
+			t.Errorf("%s: %v", step.what, err)
+		}
+		if got := d.Requests() - before; got != step.want {
+			t.Errorf("%s took %d requests, want %d: %v", step.what, got, step.want, f.requests())
+		}
+		f.forget()
+	}
+	// After a few more, finding all administrators at once is cheaper.
+	for _, u := range f.users[3 : 3+mostLooks-2] {
+		if _, err := d.GetAccount(t.Context(), u.ID); err != nil {
+			t.Error(err)
+		}
+	}
+	before := d.Requests()
+	for _, u := range f.users[11:31] {
+		if _, err := d.GetAccount(t.Context(), u.ID); err != nil {
+			t.Error(err)
+		}
+	}
+	if got := d.Requests() - before; got != 20+8 {
+		t.Errorf("20 people more took %d requests, want 28: %v", got, f.requests())
+	}
+}
+
 func TestOptionsAreInTheReadme(t *testing.T) {
 	t.Parallel()
 	optiondoctest.Check(t, Type, "README.md")

@@ -74,7 +74,10 @@ type Directory struct {
 	now         func() time.Time
 
 	mu         sync.Mutex
-	admins     *administrators
+	admins     *administrators // whole, for listings
+	rulers     *administrators // brief, for groups
+	looks      looks
+	count      int // of users, when they were counted last; -1 before
 	federation *federation
 	profile    *profile
 	self       string
@@ -124,7 +127,7 @@ func open(s directory.Settings) (directory.Directory, error) {
 	d := &Directory{
 		client: newClient(transport.New(o), s, address, realm, auth, now), pageSize: size, groups: s.Bool("groups"), realmRoles: s.Bool("realm_roles"),
 		clientRoles: s.List("client_roles"), privileged: s.List("privileged_roles"), names: names, renaming: s.Bool("edit_usernames"),
-		now: now, clients: map[string]string{},
+		now: now, clients: map[string]string{}, count: -1,
 	}
 	d.nameOf = names.nameOfField
 	d.description = directory.Description{

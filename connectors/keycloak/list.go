@@ -108,17 +108,28 @@ func (d *Directory) CountAccounts(ctx context.Context) (int, error) {
 		count, err = d.cloak.GetUserCount(ctx, token, d.path, gocloak.GetUsersParams{})
 		return err
 	})
+	if err == nil {
+		d.mu.Lock()
+		d.count = count
+		d.mu.Unlock()
+	}
 	return count, err
 }
 
-// Partition implements directory.Partitioner: offsets can be read side by side.
+// Partition implements directory.Partitioner: offsets can be read side by side. The last count will do, however old: what
+// has come up since follows the last page, and a page too many is empty.
 func (d *Directory) Partition(ctx context.Context, request directory.ListRequest) ([]string, error) {
 	if _, err := d.administrators(ctx, true); err != nil {
 		return nil, err
 	}
-	count, err := d.CountAccounts(ctx)
-	if err != nil {
-		return nil, err
+	d.mu.Lock()
+	count := d.count
+	d.mu.Unlock()
+	if count < 0 {
+		var err error
+		if count, err = d.CountAccounts(ctx); err != nil {
+			return nil, err
+		}
 	}
 	var cursors []string
 	for first := 0; first < count; first += d.sizeOf(request.Size) {
@@ -162,7 +173,7 @@ func (d *Directory) user(ctx context.Context, o op) (gocloak.User, string, error
 
 // describe turns a single record into an account, marks included.
 func (d *Directory) describe(ctx context.Context, user gocloak.User, problem string, wanted []string) (directory.Account, error) {
-	admins, err := d.administrators(ctx, false)
+	admins, err := d.single(ctx)
 	if err != nil {
 		return directory.Account{}, err
 	}
@@ -175,14 +186,10 @@ func (d *Directory) describe(ctx context.Context, user gocloak.User, problem str
 	if err := d.mark(ctx, &account, user, admins); err != nil {
 		return directory.Account{}, err
 	}
-	if !admins.complete && account.Privileged == "" && account.ID != "" {
-		reason, err := d.effective(ctx, account.ID)
-		if err != nil {
-			return directory.Account{}, err
-		}
-		account.Privileged = reason
+	if account.Privileged == "" && account.ID != "" {
+		account.Privileged, err = d.reason(ctx, admins, account.ID)
 	}
-	return account, nil
+	return account, err
 }
 
 // FindAccounts implements directory.Finder for id, username and email. Other attributes cannot be searched for exactly:

@@ -48,7 +48,7 @@ func (d *Directory) planGroups(ctx context.Context, o op, add, remove []string) 
 	if len(add)+len(remove) == 0 {
 		return nil, nil
 	}
-	admins, err := d.administrators(ctx, false)
+	admins, err := d.ruling(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -153,7 +153,7 @@ func (d *Directory) writable(ctx context.Context, o op) (gocloak.User, error) {
 		return gocloak.User{}, err
 	}
 	account := directory.Account{ID: o.record}
-	admins, err := d.administrators(ctx, false)
+	admins, err := d.single(ctx)
 	if err == nil {
 		err = d.mark(ctx, &account, user, admins)
 	}
@@ -171,15 +171,13 @@ func (d *Directory) writable(ctx context.Context, o op) (gocloak.User, error) {
 // guard refuses to write administrators and the account that Rollcall signs in with. The engine knows them already; this
 // holds also where the listing could not tell.
 func (d *Directory) guard(ctx context.Context, o op) error {
-	admins, err := d.administrators(ctx, false)
+	admins, err := d.single(ctx)
 	if err != nil {
 		return err
 	}
-	reason := admins.users[o.record]
-	if reason == "" && !admins.complete {
-		if reason, err = d.effective(ctx, o.record); err != nil {
-			return err
-		}
+	reason, err := d.reason(ctx, admins, o.record)
+	if err != nil {
+		return err
 	}
 	if reason != "" {
 		return d.refuse(o, reason)

@@ -2,6 +2,7 @@ package keycloak
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -208,6 +209,7 @@ func TestRefusalsNameTheAttribute(t *testing.T) {
 		{"a taken address", directory.Attributes{"username": directory.Text("bert"), "email": directory.Text("Anna@example.com")}, directory.Conflict, "email"},
 		{"a long attribute", directory.Attributes{"username": directory.Text("bert"), "department": directory.Text(strings.Repeat("x", 2049))}, directory.Invalid, "department"},
 		{"a mark that is no bool", directory.Attributes{"username": directory.Text("bert"), "email_verified": directory.Text("yes")}, directory.Invalid, "email_verified"},
+		{"an attribute that has a name of its own", directory.Attributes{"username": directory.Text("bert"), "custom.department": directory.Text("x")}, directory.Unsupported, "custom.department"},
 		{"a time of Keycloak's own", directory.Attributes{"username": directory.Text("bert"), "created_at": directory.Text("x")}, directory.Unsupported, "created_at"},
 	}
 	for _, test := range tests {
@@ -215,6 +217,8 @@ func TestRefusalsNameTheAttribute(t *testing.T) {
 			_, err := d.CreateAccount(t.Context(), directory.CreateRequest{Attributes: test.set, Status: directory.StatusActive})
 			if e := wantError(t, err, test.kind, ""); e.Attribute != test.attribute {
 				t.Errorf("the attribute is %q, want %q (%v)", e.Attribute, test.attribute, err)
+			} else if test.attribute == "custom.department" && !strings.Contains(e.Remedy, "write department") {
+				t.Errorf("the remedy %q does not name the attribute to write", e.Remedy)
 			}
 		})
 	}
@@ -305,8 +309,12 @@ func TestACreationThatLosesItsGroupsIsAnUnknownOutcome(t *testing.T) {
 
 func TestAdministratorsAreNeverWritten(t *testing.T) {
 	t.Parallel()
-	for _, roles := range [][]string{everything, {viewUsers, manageUsers}} {
-		t.Run(strings.Join(roles, " "), func(t *testing.T) {
+	for _, test := range []struct {
+		roles  []string
+		listed bool // otherwise nobody has been listed before
+	}{{everything, true}, {everything, false}, {[]string{viewUsers, manageUsers}, true}, {[]string{viewUsers, manageUsers}, false}} {
+		roles := test.roles
+		t.Run(fmt.Sprintf("%q, listed %t", roles, test.listed), func(t *testing.T) {
 			t.Parallel()
 			f := newFake(t)
 			complete := slices.Contains(roles, viewClients)
@@ -332,16 +340,22 @@ func TestAdministratorsAreNeverWritten(t *testing.T) {
 				people[name] = f.add(*u)
 			}
 			d := f.open(t, nil)
-			all, _ := listAll(t, d, directory.ListRequest{})
+			var all []directory.Account
+			if test.listed {
+				all, _ = listAll(t, d, directory.ListRequest{})
+			}
 			for name, want := range map[string]bool{"direct": complete, "role": true, "in-group": true, "composed": true, "auditor": false, "nobody": false} {
 				if !complete && (name == "role" || name == "composed") {
 					want = false // seen when looked at by themselves only
+				}
+				if !test.listed {
+					continue
 				}
 				if got := byName(t, all, name).Privileged; (got != "") != want {
 					t.Errorf("%s is listed as privileged because %q, want privileged: %t", name, got, want)
 				}
 			}
-			for _, name := range []string{"direct", "role", "in-group"} {
+			for _, name := range []string{"direct", "role", "in-group", "composed"} {
 				id := people[name].ID
 				if account, err := d.GetAccount(t.Context(), id); err != nil || account.Privileged == "" {
 					t.Errorf("%s read alone is privileged because %q (%v)", name, account.Privileged, err)

@@ -72,8 +72,11 @@ func TestKeycloakToWordPressStory(t *testing.T) {
 	n.sync(engine.StatusNothing, "")
 	quiet := n.sync(engine.StatusNothing, "")
 	t.Logf("a quiet night with 1,000 people: %d requests to Keycloak, %d to WordPress", quiet.Requests.Source, quiet.Requests.Target)
-	if quiet.Requests.Source > 40 || quiet.Requests.Target > 30 {
-		t.Errorf("a quiet night took %+v requests", quiet.Requests)
+	if want := nightRequests(1000, 1, 1000, 50); quiet.Requests.Source != want {
+		t.Errorf("a quiet night took %d requests to Keycloak, want %d", quiet.Requests.Source, want)
+	}
+	if quiet.Requests.Target > 15 {
+		t.Errorf("a quiet night took %d requests to WordPress", quiet.Requests.Target)
 	}
 
 	// Joiners, movers, leavers.
@@ -101,7 +104,8 @@ func TestKeycloakToWordPressStory(t *testing.T) {
 	n.edit(other.ID, func(u map[string]any) { u["firstName"] = "Demanded" })
 	n.edit(mover.ID, func(u map[string]any) { u["firstName"] = "Later" })
 	one := n.sync(engine.StatusOK, "updated 1", "--account", other.Username)
-	if one.Requests.Source+one.Requests.Target > 45 {
+	t.Logf("one person: %d requests to Keycloak, %d to WordPress", one.Requests.Source, one.Requests.Target)
+	if one.Requests.Source != onePersonRequests || one.Requests.Target > 17 {
 		t.Errorf("one person took %+v requests", one.Requests)
 	}
 	n.sync(engine.StatusOK, "updated 1")
