@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"sync/atomic"
 
 	"github.com/rollcall-sync/rollcall/sync/directory"
@@ -279,26 +278,6 @@ func fromBrace(text []byte) []byte {
 		}
 	}
 	return nil
-}
-
-// remembered is a value that is asked for once and kept; a failure is not kept.
-type remembered[T any] struct {
-	mu    sync.Mutex
-	value *T
-}
-
-func (r *remembered[T]) get(ask func() (T, error)) (T, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.value != nil {
-		return *r.value, nil
-	}
-	value, err := ask()
-	if err != nil {
-		return value, err
-	}
-	r.value = &value
-	return value, nil
 }
 
 // plainText returns the beginning of a text that may be HTML, without tags and line breaks.

@@ -29,7 +29,7 @@ type features struct {
 }
 
 func (s *site) siteFeatures(ctx context.Context, op string) (features, error) {
-	return s.features.get(func() (features, error) {
+	return s.features.Get(func() (features, error) {
 		k := call{method: http.MethodOptions, route: usersRoute, op: op}
 		var route routeData
 		a, err := s.client.get(ctx, k, &route)

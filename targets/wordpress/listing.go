@@ -292,7 +292,7 @@ func (s *site) Self(ctx context.Context) (string, error) {
 }
 
 func (s *site) whoAmI(ctx context.Context, op string) (string, error) {
-	return s.self.get(func() (string, error) {
+	return s.self.Get(func() (string, error) {
 		k := call{method: http.MethodGet, route: meRoute, query: url.Values{"context": {"edit"}, "_fields": {"id"}}, op: op}
 		var me struct {
 			ID json.Number `json:"id"`

@@ -44,7 +44,7 @@ func (s *site) ListGroups(ctx context.Context, request directory.GroupListReques
 		var whole bool
 		if more, whole = s.sightings.roles(); !whole {
 			var err error
-			if more, err = s.found.get(func() ([]string, error) { return s.gather(ctx, op) }); err != nil {
+			if more, err = s.found.Get(func() ([]string, error) { return s.gather(ctx, op) }); err != nil {
 				return directory.GroupPage{}, err
 			}
 		}

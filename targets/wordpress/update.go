@@ -103,7 +103,7 @@ func (s *site) heir(ctx context.Context, op string) (string, error) {
 	case users.IsID(s.reassignTo):
 		return s.reassignTo, nil
 	}
-	return s.reassign.get(func() (string, error) {
+	return s.reassign.Get(func() (string, error) {
 		found, err := s.FindAccounts(ctx, directory.Username, s.reassignTo)
 		if err != nil {
 			return "", err

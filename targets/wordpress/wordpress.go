@@ -1,6 +1,6 @@
 // Package wordpress is the target for WordPress sites, through the REST API that every WordPress since 5.6 has and an
-// application password. Roles are the groups. WordPress has no blocked accounts: an account without any role counts as
-// inactive, see status.go.
+// application password, or in the site's database, see the package database below it. Roles are the groups. WordPress has no
+// blocked accounts: an account without any role counts as inactive, see status.go.
 //
 // Facts about WordPress in the comments were read in its source and seen on a running 6.1 in November 2026. The source
 // files are named below wp-includes; the users controller is rest-api/endpoints/class-wp-rest-users-controller.php.
@@ -13,6 +13,7 @@ import (
 
 	"github.com/rollcall-sync/rollcall/sync/directory"
 	"github.com/rollcall-sync/rollcall/sync/directory/transport"
+	"github.com/rollcall-sync/rollcall/targets/wordpress/database"
 	"github.com/rollcall-sync/rollcall/targets/wordpress/users"
 )
 
@@ -22,13 +23,24 @@ const (
 	maxBatch = 25
 )
 
-const typeName = "wordpress"
+const (
+	typeName     = "wordpress"
+	modeOption   = "mode"
+	modeREST     = "rest"
+	modeDatabase = "database"
+)
+
+// required are the options that a mode cannot do without, ofMode those that only it reads.
+var (
+	required = map[string][]string{modeREST: {"url", "username", "password"}, modeDatabase: {"dsn"}}
+	ofMode   = map[string][]string{modeREST: {"username", "password", "roles", "reassign_to", "rate"}, modeDatabase: {"dsn", "prefix"}}
+)
 
 // Type is what "type: wordpress" names.
 var Type = directory.Type{
 	Name:       typeName,
 	Title:      "WordPress",
-	Summary:    "Users and roles of a WordPress site, read and written through its REST API with an application password.",
+	Summary:    "Users and roles of a WordPress site, read and written through its REST API with an application password, or in its database.",
 	Options:    options(),
 	Attributes: users.Attributes(nil),
 	Open:       open,
@@ -37,16 +49,28 @@ var Type = directory.Type{
 func options() []directory.Option {
 	return []directory.Option{
 		{
-			Name: "url", Type: directory.OptionURL, Required: true, Ask: true, Example: "https://www.example.com",
-			Doc: "Address of the site's front page; https, except on this machine. A site in a subfolder and one with plain permalinks (?rest_route=) are recognised.",
+			Name: modeOption, Type: directory.OptionChoice, Default: modeREST, Choices: []string{modeREST, modeDatabase},
+			Doc: "How the site is reached: through its REST API, or in its MySQL or MariaDB database, which is many times faster and runs no plugin of the site.",
 		},
 		{
-			Name: "username", Type: directory.OptionText, Required: true, Ask: true, Example: "rollcall",
-			Doc: "Username of the account that Rollcall signs in with.",
+			Name: "url", Type: directory.OptionURL, Ask: true, Example: "https://www.example.com",
+			Doc: "Address of the site's front page, required by mode rest; https, except on this machine. A site in a subfolder and one with plain permalinks (?rest_route=) are recognised. In mode database it only says which site this is, so that both modes may take turns.",
 		},
 		{
-			Name: "password", Type: directory.OptionSecret, Required: true, Ask: true, Example: "${file:/run/secrets/wordpress}",
-			Doc: "Application password of that account, made in its profile; the password for signing in by hand does not work.",
+			Name: "username", Type: directory.OptionText, Ask: true, Example: "rollcall",
+			Doc: "Username of the account that Rollcall signs in with, required by mode rest.",
+		},
+		{
+			Name: "password", Type: directory.OptionSecret, Ask: true, Example: "${file:/run/secrets/wordpress}",
+			Doc: "Application password of that account, made in its profile, required by mode rest; the password for signing in by hand does not work.",
+		},
+		{
+			Name: "dsn", Type: directory.OptionSecret, Example: "${file:/run/secrets/wordpress-dsn}",
+			Doc: "Where the database is, required by mode database: USER:PASSWORD@tcp(HOST:PORT)/DATABASE?tls=true, or USER:PASSWORD@unix(SOCKET)/DATABASE.",
+		},
+		{
+			Name: "prefix", Type: directory.OptionText, Example: "site_",
+			Doc: "What the names of the site's tables begin with in mode database ($table_prefix in wp-config.php); without it wp_.",
 		},
 		{
 			Name: "default_role", Type: directory.OptionText, Default: "subscriber",
@@ -81,14 +105,14 @@ func options() []directory.Option {
 			Name: "privileged_capabilities", Type: directory.OptionList,
 			Doc: "Capabilities whose owners are never written; without it: " + strings.Join(users.DefaultPrivileged(), ", ") + ".",
 		},
-		{Name: "page_size", Type: directory.OptionInt, Default: "100", Doc: "Accounts of one page, 1 to 100."},
+		{Name: "page_size", Type: directory.OptionInt, Example: "50", Doc: "Accounts of one page: 1 to 100, without it 100; in mode database 1 to 10000, without it 1000."},
 		{Name: "read_concurrency", Type: directory.OptionInt, Default: "4", Doc: "Pages read side by side, 1 to 32."},
 		{Name: "write_concurrency", Type: directory.OptionInt, Default: "4", Doc: "Writes sent side by side, 1 to 32."},
 		{
-			Name: "batch_size", Type: directory.OptionInt, Default: "25",
-			Doc: "Accounts created in one request where the site can do that (WordPress 6.6), 1 to 25; less where PHP may run for a short time only.",
+			Name: "batch_size", Type: directory.OptionInt, Example: "10",
+			Doc: "Accounts created in one request where the site can do that (WordPress 6.6): 1 to 25, without it 25; less where PHP may run for a short time only. In mode database, in one transaction: 1 to 1000, without it 500.",
 		},
-		{Name: "rate", Type: directory.OptionInt, Default: "0", Doc: "Most requests in a second; 0 for no limit."},
+		{Name: "rate", Type: directory.OptionInt, Example: "5", Doc: "Most requests in a second, in mode rest; without it there is no limit."},
 	}
 }
 
@@ -105,14 +129,58 @@ type site struct {
 	writeWorkers int
 
 	busy      locks
-	features  remembered[features]
-	self      remembered[string]
-	reassign  remembered[string]
+	features  users.Remembered[features]
+	self      users.Remembered[string]
+	reassign  users.Remembered[string]
 	sightings sightings
-	found     remembered[[]string] // roles found by reading all users for them
+	found     users.Remembered[[]string] // roles found by reading all users for them
 }
 
+// open checks that the options fit the mode and opens it.
 func open(settings directory.Settings) (directory.Directory, error) {
+	mode, other := settings.Text(modeOption), modeDatabase
+	if mode == modeDatabase {
+		other = modeREST
+	}
+	for _, name := range ofMode[other] {
+		if _, set := settings.Values[name]; set {
+			return nil, &directory.OptionError{Option: name, Message: "belongs to mode " + other + ", and the mode is " + mode}
+		}
+	}
+	var missing []string
+	for _, name := range required[mode] {
+		if settings.Text(name) == "" {
+			missing = append(missing, name)
+		}
+	}
+	if len(missing) > 0 {
+		return nil, &directory.OptionError{Option: missing[0], Message: "is missing; mode " + mode + " needs " + strings.Join(required[mode], ", ") + " (missing: " + strings.Join(missing, ", ") + ")"}
+	}
+	for _, name := range []string{"read_concurrency", "write_concurrency"} {
+		if n := settings.Int(name); n < 1 || n > 32 {
+			return nil, outside(name, 1, 32, n)
+		}
+	}
+	if mode == modeDatabase {
+		return openDatabase(settings)
+	}
+	return openREST(settings)
+}
+
+// openDatabase opens the site in its database.
+func openDatabase(settings directory.Settings) (directory.Directory, error) {
+	identity := ""
+	if address := settings.Text("url"); address != "" {
+		base, _, err := parseURL(address)
+		if err != nil {
+			return nil, err
+		}
+		identity = base.Host + base.Path
+	}
+	return database.Open(typeName, settings, identity)
+}
+
+func openREST(settings directory.Settings) (directory.Directory, error) {
 	base, plain, err := parseURL(settings.Text("url"))
 	if err != nil {
 		return nil, err
@@ -121,15 +189,19 @@ func open(settings directory.Settings) (directory.Directory, error) {
 	if strings.ContainsRune(username, ':') {
 		return nil, &directory.OptionError{Option: "username", Message: "holds a colon; a WordPress username cannot"}
 	}
-	for _, bound := range []struct {
-		name     string
-		min, max int
-	}{
-		{"page_size", 1, maxPage}, {"read_concurrency", 1, 32}, {"write_concurrency", 1, 32}, {"batch_size", 1, maxBatch}, {"rate", 0, 10_000},
-	} {
-		if n := settings.Int(bound.name); n < bound.min || n > bound.max {
-			return nil, outside(bound.name, bound.min, bound.max, n)
+	sizes := map[string]int{"page_size": maxPage, "batch_size": maxBatch}
+	for _, name := range []string{"page_size", "batch_size"} {
+		if _, set := settings.Values[name]; !set {
+			continue
 		}
+		n := settings.Int(name)
+		if n < 1 || n > sizes[name] {
+			return nil, outside(name, 1, sizes[name], n)
+		}
+		sizes[name] = n
+	}
+	if n := settings.Int("rate"); n < 0 || n > 10_000 {
+		return nil, outside("rate", 0, 10_000, n)
 	}
 	rules, err := users.FromSettings(settings)
 	if err != nil {
@@ -139,8 +211,8 @@ func open(settings directory.Settings) (directory.Directory, error) {
 		rules:        rules,
 		roles:        settings.List("roles"),
 		reassignTo:   settings.Text("reassign_to"),
-		pageSize:     settings.Int("page_size"),
-		batchSize:    settings.Int("batch_size"),
+		pageSize:     sizes["page_size"],
+		batchSize:    sizes["batch_size"],
 		writeWorkers: settings.Int("write_concurrency"),
 	}
 	o := transport.FromSettings(settings)

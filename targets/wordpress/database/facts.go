@@ -1,0 +1,225 @@
+package database
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/rollcall-sync/rollcall/sync/directory"
+)
+
+// facts are what Rollcall has to know of a server and the tables on it before it touches them. They are asked for once.
+type facts struct {
+	version  string
+	readOnly bool
+	// step is the distance between two new ids, 1 but for some clusters.
+	step int64
+	// engines and charsets are those of the tables that exist, by name; a charset is that of the narrowest text column.
+	engines, charsets map[string]string
+	// network is set where the table of users has the columns of a multisite network.
+	network bool
+	// indexes are those by which a column of a table can be found: "wp_users.user_email" to a hint, or nothing.
+	indexes map[string]string
+	// locale is the language of the site.
+	locale string
+}
+
+// The oldest servers that the driver supports.
+var (
+	oldestMySQL   = [2]int{5, 7}
+	oldestMariaDB = [2]int{10, 5}
+)
+
+func (w *website) facts(ctx context.Context) (facts, error) {
+	return w.learnt.Get(func() (facts, error) {
+		f, err := w.learn(ctx)
+		if err == nil {
+			err = f.judge(w.tables)
+		}
+		return f, err
+	})
+}
+
+func (w *website) learn(ctx context.Context) (facts, error) {
+	f := facts{engines: map[string]string{}, charsets: map[string]string{}, indexes: map[string]string{}, locale: "en_US"}
+	server := func(scan func(...any) error) error { return scan(&f.version, &f.readOnly, &f.step) }
+	if err := w.server.query(ctx, w.server.db, server, "SELECT VERSION(), @@read_only, @@auto_increment_increment"); err != nil {
+		return f, err
+	}
+	t := w.tables
+	names := []any{t.users, t.meta, t.options}
+	table := func(scan func(...any) error) error {
+		var name string
+		var engine *string // NULL for a view
+		if err := scan(&name, &engine); err != nil {
+			return err
+		}
+		f.engines[name] = "view"
+		if engine != nil {
+			f.engines[name] = *engine
+		}
+		return nil
+	}
+	const of = " WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME IN (?, ?, ?)"
+	if err := w.server.query(ctx, w.server.db, table, "SELECT TABLE_NAME, ENGINE FROM information_schema.TABLES"+of, names...); err != nil {
+		return f, err
+	}
+	column := func(scan func(...any) error) error {
+		var table, name string
+		var charset *string
+		if err := scan(&table, &name, &charset); err != nil {
+			return err
+		}
+		if charset != nil && (f.charsets[table] == "" || width(*charset) < width(f.charsets[table])) {
+			f.charsets[table] = *charset
+		}
+		f.network = f.network || table == t.users && (name == "spam" || name == "deleted")
+		return nil
+	}
+	if err := w.server.query(ctx, w.server.db, column, "SELECT TABLE_NAME, COLUMN_NAME, CHARACTER_SET_NAME FROM information_schema.COLUMNS"+of, names...); err != nil {
+		return f, err
+	}
+	index := func(scan func(...any) error) error {
+		var table, column, name string
+		if err := scan(&table, &column, &name); err != nil {
+			return err
+		}
+		f.indexes[table+"."+column] = " FORCE INDEX (`" + strings.ReplaceAll(name, "`", "``") + "`)"
+		return nil
+	}
+	err := w.server.query(ctx, w.server.db, index, "SELECT TABLE_NAME, COLUMN_NAME, INDEX_NAME FROM information_schema.STATISTICS"+of+" AND SEQ_IN_INDEX = 1", names...)
+	if err != nil || f.engines[t.options] == "" {
+		return f, err
+	}
+	language := func(scan func(...any) error) error {
+		var value string
+		err := scan(&value)
+		if value != "" {
+			f.locale = value
+		}
+		return err
+	}
+	return f, w.server.query(ctx, w.server.db, language, "SELECT option_value FROM "+t.options+" WHERE option_name = 'WPLANG'")
+}
+
+// width tells how much a character set can hold: 4 for all of Unicode, 3 for the older utf8, 1 for the rest.
+func width(charset string) int {
+	switch charset {
+	case "utf8mb4":
+		return 4
+	case "utf8mb3", "utf8":
+		return 3
+	default:
+		return 1
+	}
+}
+
+// judge returns why the tables cannot be used at all, or nil.
+func (f facts) judge(t tables) error {
+	if problem := tooOld(f.version); problem != "" {
+		return &directory.Error{Kind: directory.Unsupported, Err: errors.New(problem), Remedy: "update the server, or use mode: rest"}
+	}
+	for _, name := range []string{t.users, t.meta, t.options} {
+		if f.engines[name] == "" {
+			return &directory.Error{
+				Kind: directory.Invalid, Err: fmt.Errorf("there is no table %s that the database user may see", name),
+				Remedy: "check the database in the dsn and the option prefix ($table_prefix in wp-config.php); the guide lists what the user needs",
+			}
+		}
+	}
+	if f.network {
+		return &directory.Error{
+			Kind: directory.Unsupported, Err: errors.New("the site belongs to a multisite network, whose sites share their users"),
+			Remedy: "use mode: rest and sign in as a network administrator",
+		}
+	}
+	for _, name := range []string{t.users, t.meta} {
+		if charset := f.charsets[name]; width(charset) == 1 {
+			return &directory.Error{
+				Kind: directory.Unsupported, Err: fmt.Errorf("the table %s is kept in %s, in which WordPress may have stored text of any other character set", name, charset),
+				Remedy: "convert it to utf8mb4, or use mode: rest",
+			}
+		}
+	}
+	return nil
+}
+
+// writable returns why the tables cannot be written, or nil.
+func (f facts) writable(t tables) error {
+	for _, name := range []string{t.users, t.meta} {
+		if engine := f.engines[name]; engine != "InnoDB" {
+			return &directory.Error{
+				Kind: directory.Unsupported, Err: fmt.Errorf("the table %s is of the kind %s, which knows no transactions", name, engine),
+				Remedy: "ALTER TABLE " + name + " ENGINE = InnoDB, or use mode: rest",
+			}
+		}
+	}
+	if f.readOnly {
+		return &directory.Error{Kind: directory.Auth, Err: errors.New("the server takes no writes (read_only is on, as on a replica)"), Remedy: primaryRemedy}
+	}
+	return nil
+}
+
+// tooOld returns what is wrong with a server of this version, or "". MariaDB before 11 puts "5.5.5-" before its own.
+func tooOld(version string) string {
+	oldest, product := oldestMySQL, "MySQL"
+	number := strings.TrimPrefix(version, "5.5.5-")
+	if strings.Contains(strings.ToLower(version), "mariadb") {
+		oldest, product = oldestMariaDB, "MariaDB"
+	} else {
+		number = version
+	}
+	parts := strings.SplitN(number, ".", 3)
+	var got [2]int
+	for i := range min(len(parts), 2) {
+		n, err := strconv.Atoi(parts[i])
+		if err != nil {
+			return fmt.Sprintf("the server says that its version is %q, which tells nothing", version)
+		}
+		got[i] = n
+	}
+	if slices.Compare(got[:], oldest[:]) < 0 {
+		return fmt.Sprintf("the server is %s %s; %d.%d is the oldest that works", product, number, oldest[0], oldest[1])
+	}
+	return ""
+}
+
+// roles reads the roles of the site. They are remembered until the roles are listed again.
+func (w *website) roles(ctx context.Context) (roles, error) {
+	return w.known.Get(func() (roles, error) {
+		var text string
+		row := func(scan func(...any) error) error { return scan(&text) }
+		if err := w.server.query(ctx, w.server.db, row, "SELECT option_value FROM "+w.tables.options+" WHERE option_name = ?", w.tables.prefix+"user_roles"); err != nil {
+			return roles{}, err
+		}
+		r, err := parseRoles(text)
+		if err != nil {
+			return r, &directory.Error{
+				Kind: directory.Invalid, Err: fmt.Errorf("the option %suser_roles, which holds the roles of the site: %w", w.tables.prefix, err),
+				Remedy: "check the option prefix, and that the site works",
+			}
+		}
+		return r, nil
+	})
+}
+
+// ready returns what every call needs.
+func (w *website) ready(ctx context.Context, k task) (facts, roles, error) {
+	if err := ctx.Err(); err != nil {
+		return facts{}, roles{}, w.server.fail(k, err)
+	}
+	f, err := w.facts(ctx)
+	if err != nil {
+		return f, roles{}, w.server.fail(k, err)
+	}
+	if k.writes {
+		if err := f.writable(w.tables); err != nil {
+			return f, roles{}, w.server.fail(k, err)
+		}
+	}
+	r, err := w.roles(ctx)
+	return f, r, w.server.fail(k, err)
+}

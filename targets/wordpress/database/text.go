@@ -1,0 +1,97 @@
+package database
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+)
+
+// What WordPress makes of a text before it stores it. The texts that come here have their &, < and > as entities already,
+// which leaves of its filters only what is below.
+
+var (
+	spaces  = regexp.MustCompile(`[\r\n\t ]+`)
+	octet   = regexp.MustCompile(`(?i)%[a-f0-9]{2}`)
+	control = regexp.MustCompile(`[\x00-\x08\x0B\x0C\x0E-\x1F]`)
+)
+
+// phpTrim is what PHP's trim takes away.
+const phpTrim = " \n\r\t\v\x00"
+
+// oneLine is sanitize_text_field (formatting.php), followed by what wp_filter_kses still does: for names.
+func oneLine(text string) string {
+	text = strings.Trim(spaces.ReplaceAllString(text, " "), phpTrim)
+	found := false
+	for octet.MatchString(text) {
+		text, found = octet.ReplaceAllString(text, ""), true
+	}
+	if found {
+		text = strings.Trim(spaces.ReplaceAllString(text, " "), phpTrim)
+	}
+	return severalLines(text)
+}
+
+// severalLines is wp_filter_kses (kses.php): for the biography.
+func severalLines(text string) string { return control.ReplaceAllString(text, "") }
+
+// isEmpty is PHP's empty() for a text.
+func isEmpty(text string) bool { return text == "" || text == "0" }
+
+var (
+	addressForm = regexp.MustCompile(`^[A-Za-z0-9\-~+_.?#=!&;,/:%@$|*'()\x{80}-\x{10FFFF}]*$`)
+	phpFile     = regexp.MustCompile(`(?i)^[a-z0-9-]+?\.php`)
+	lineEnd     = regexp.MustCompile(`(?i)%0[ad]`)
+	localeForm  = regexp.MustCompile(`^[A-Za-z0-9_]{0,32}$`)
+)
+
+// protocols are those of wp_allowed_protocols (functions.php).
+const protocols = " http https ftp ftps mailto news irc irc6 ircs gopher nntp feed telnet mms rtsp sms svn tel fax xmpp webcal urn "
+
+// webAddress is sanitize_url (formatting.php). What WordPress would strip from an address is refused instead.
+func webAddress(text string) (address, fault string) {
+	text = strings.ReplaceAll(strings.TrimLeft(text, phpTrim), " ", "%20")
+	switch {
+	case text == "":
+		return "", ""
+	case !addressForm.MatchString(text) || lineEnd.MatchString(text):
+		return "", "WordPress does not keep all characters of this address"
+	}
+	text = strings.ReplaceAll(text, ";//", "://")
+	if !strings.Contains(text, ":") && !strings.ContainsRune("/#?", rune(text[0])) && !phpFile.MatchString(text) {
+		text = "http://" + text
+	}
+	if scheme, _, found := strings.Cut(text, ":"); found && text[0] != '/' && !strings.Contains(protocols, " "+strings.ToLower(scheme)+" ") {
+		return "", fmt.Sprintf("WordPress does not know addresses that begin with %s:", scheme)
+	}
+	return text, ""
+}
+
+// nicename is sanitize_title (formatting.php) of the first 50 characters of a username: the name in the address of the
+// author's page.
+func nicename(login string) string {
+	if utf8.RuneCountInString(login) > 50 {
+		login = string([]rune(login)[:50])
+	}
+	var b strings.Builder
+	for _, r := range strings.ToLower(login) {
+		switch {
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9', r == '_':
+			b.WriteRune(r)
+		case r == '.', r == ' ', r == '-':
+			if !strings.HasSuffix(b.String(), "-") {
+				b.WriteByte('-')
+			}
+		}
+	}
+	return strings.Trim(b.String(), "-")
+}
+
+// withSuffix returns the nth form of a nicename that is taken, from 2 on.
+func withSuffix(name string, n int) string {
+	suffix := fmt.Sprint(n)
+	if most := 49 - len(suffix); len(name) > most {
+		name = name[:most]
+	}
+	return name + "-" + suffix
+}
