@@ -2,7 +2,6 @@ package main
 
 import (
 	"strings"
-	"unicode"
 	"unicode/utf8"
 )
 
@@ -26,50 +25,50 @@ func fitTable(table string, width int) string {
 	if width <= 0 || len(starts) < 2 {
 		return table
 	}
-	var rows [][]string
-	needs := make([]int, len(starts))
-	for _, line := range lines {
+	first, second := len(starts)-2, len(starts)-1
+	indent := starts[first]
+	room := width - indent - columnGap
+	rows := make([][]string, len(lines))
+	var needFirst, needSecond, word int
+	for i, line := range lines {
 		if strings.HasPrefix(line, "…") {
 			continue
 		}
-		cells := cut(line, starts)
-		rows = append(rows, cells)
-		for i, cell := range cells {
-			needs[i] = max(needs[i], utf8.RuneCountInString(cell))
-		}
+		rows[i] = cut(line, starts)
+		needFirst = max(needFirst, utf8.RuneCountInString(rows[i][first]))
+		needSecond = max(needSecond, utf8.RuneCountInString(rows[i][second]))
+		word = max(word, longest(strings.Fields(rows[i][first])))
 	}
-	last := len(starts) - 1
-	indent := starts[last-1]
-	room := width - indent - columnGap
-	if needs[last-1]+needs[last] <= room || room < 2*leastColumn {
+	if needFirst+needSecond <= room || room < 2*leastColumn {
 		return table
 	}
-	whole := 0
+	most, left := share(room, needFirst, needSecond, word), leastColumn
 	for _, cells := range rows {
-		for word := range strings.FieldsSeq(cells[last-1]) {
-			whole = max(whole, utf8.RuneCountInString(word))
+		if cells != nil {
+			left = max(left, longest(wrap(cells[first], most)))
 		}
 	}
-	left := share(room, needs[last-1], needs[last], whole)
-	used := leastColumn
-	for _, cells := range rows {
-		for _, line := range wrap(cells[last-1], left) {
-			used = max(used, utf8.RuneCountInString(line))
-		}
-	}
-	left, right := used, room-used // what breaking left over goes to the other column
 	var text strings.Builder
-	for _, line := range lines {
-		if strings.HasPrefix(line, "…") {
-			text.WriteString(line + "\n")
+	for i, cells := range rows {
+		if cells == nil {
+			text.WriteString(lines[i] + "\n")
 			continue
 		}
-		cells := rows[0]
-		rows = rows[1:]
-		writeWrapped(&text, strings.TrimRight(string([]rune(line)[:min(indent, utf8.RuneCountInString(line))]), " "), indent, left,
-			wrap(cells[last-1], left), wrap(cells[last], right))
+		head := []rune(lines[i])
+		head = head[:min(indent, len(head))]
+		// What breaking left over in the first column goes to the second.
+		writeWrapped(&text, string(head), indent, left, wrap(cells[first], left), wrap(cells[second], room-left))
 	}
 	return text.String()
+}
+
+// longest returns the length of the longest text.
+func longest(texts []string) int {
+	n := 0
+	for _, text := range texts {
+		n = max(n, utf8.RuneCountInString(text))
+	}
+	return n
 }
 
 // columnStarts returns where each column of a table begins, told by the words of its header.
@@ -109,24 +108,30 @@ func share(room, needFirst, needSecond, word int) int {
 	return min(max(first, leastColumn), room-leastColumn)
 }
 
-// wrap breaks a text into lines between words. A word that is longer than a line is cut.
+// wrap breaks a text into lines between words. A word that is longer than a line is cut; spaces within a line stay as many as
+// they are, because two values may differ in nothing else.
 func wrap(text string, width int) []string {
 	var lines []string
-	line := ""
-	for _, word := range strings.FieldsFunc(text, unicode.IsSpace) {
-		if line != "" && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) <= width {
+	words := strings.Split(text, " ")
+	line := words[0]
+	for _, word := range words[1:] {
+		if utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) <= width {
 			line += " " + word
 			continue
 		}
-		if line != "" {
-			lines = append(lines, line)
-		}
-		for line = word; utf8.RuneCountInString(line) > width; {
-			runes := []rune(line)
-			lines, line = append(lines, string(runes[:width])), string(runes[width:])
-		}
+		lines, line = append(lines, chop(line, width)...), word
 	}
-	return append(lines, line)
+	return append(lines, chop(line, width)...)
+}
+
+// chop cuts a text into pieces of a length.
+func chop(text string, width int) []string {
+	var pieces []string
+	runes := []rune(text)
+	for len(runes) > width {
+		pieces, runes = append(pieces, string(runes[:width])), runes[width:]
+	}
+	return append(pieces, string(runes))
 }
 
 // writeWrapped writes one row: its head once, the two wrapped cells beside each other.

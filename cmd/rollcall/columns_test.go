@@ -57,6 +57,16 @@ target  group remove  hanna           Web editors       the rules no
 	}
 }
 
+func TestWrappedTextKeepsItsSpaces(t *testing.T) {
+	t.Parallel()
+	const table = `SIDE    ACCOUNT  CHANGES                                 WHY
+target  anna     title "Chief  Editor" → "Chief Editor"  title differs, staff leads
+`
+	if got := fitTable(table, 70); !strings.Contains(got, `"Chief  Editor"`) || !strings.Contains(got, `"Chief Editor"`) || got == table {
+		t.Errorf("the two values look the same in\n%s", got)
+	}
+}
+
 func TestWrappedTableKeepsItsWidthAndItsWords(t *testing.T) {
 	t.Parallel()
 	for width := 66; width < 130; width++ {

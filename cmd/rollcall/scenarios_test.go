@@ -213,6 +213,7 @@ func (s *scenario) morning(day int, given map[string]string, left string, whole 
 		body, told := given[name]
 		remarks, rows := splitRemarks(body)
 		k := s.places[name]
+		k.shown(s.today)
 		note := ""
 		if !told || rows == "" || asLeft.MatchString(rows) {
 			if left == "" {
