@@ -100,13 +100,26 @@ func (s *Snapshot) judge(expect Expectation, facts listingFacts) {
 	c.add(ClauseRepeats, facts.repeated == 0, fmt.Sprintf("%d accounts came more than once", facts.repeated),
 		"accounts were added or removed during the listing, or the server repeats pages; run again")
 	s.judgeCount(facts)
-	c.add(ClauseWhole, facts.doubt == "", orElse(facts.doubt, "all fields that only an administrator sees are there"),
-		orElse(facts.remedy, fmt.Sprintf("give the account that Rollcall signs in to %s with the rights that `rollcall check` names", name)))
+	s.judgeWhole(expect, facts)
 	if facts.groupsAsked {
 		c.add(ClauseGroups, facts.groupsBroke == nil, orElse(errorText(facts.groupsBroke), fmt.Sprintf("%d groups", len(s.Groups))),
 			fmt.Sprintf("run again when %s answers, or give the right to read groups and members", name))
 	}
 	s.judgeSize(expect)
+}
+
+// judgeWhole looks at what the directory itself doubts. A listing that came to its end with nobody in it may be doubted for that
+// alone, and an administrator who says that the size is true has answered it. A doubt about rights is another matter: the
+// directory would tell no more however often it is trusted.
+func (s *Snapshot) judgeWhole(expect Expectation, facts listingFacts) {
+	detail := orElse(facts.doubt, "all fields that only an administrator sees are there")
+	aboutRights := facts.remedy == "" // see directory.AccountPage
+	trusted := expect.Trust && facts.doubt != "" && !aboutRights && facts.broke == nil && s.Len() == 0
+	if trusted {
+		detail += ", taken as true for this run"
+	}
+	s.Certificate.add(ClauseWhole, facts.doubt == "" || trusted, detail,
+		orElse(facts.remedy, fmt.Sprintf("give the account that Rollcall signs in to %s with the rights that `rollcall check` names", s.Description.Name)))
 }
 
 func (s *Snapshot) judgeCount(facts listingFacts) {

@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/rollcall-sync/rollcall/sync/directory"
@@ -11,7 +12,7 @@ import (
 func Direct(folder string, description directory.Description, groups []directory.Group, accounts []directory.Account, now time.Time) (*Snapshot, error) {
 	out, err := newSpool(folder)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", ErrSpool, err)
 	}
 	description.GroupsInline = true // the accounts carry them here, wherever they came from
 	s := &Snapshot{Description: description, Groups: groups, TakenAt: now, file: out.file}

@@ -42,7 +42,7 @@ type GroupNeed struct {
 func Read(ctx context.Context, d directory.Directory, options Options) (*Snapshot, error) {
 	out, err := newSpool(options.Folder)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", ErrSpool, err)
 	}
 	s := &Snapshot{Description: d.Describe(), TakenAt: options.Now(), file: out.file}
 	r := &listing{snapshot: s, directory: d, options: options, out: out, facts: listingFacts{before: -1, after: -1, total: -1}}
@@ -81,7 +81,7 @@ type listing struct {
 func (l *listing) read(ctx context.Context) error {
 	l.facts.before = l.count(ctx)
 	if err := l.accounts(ctx); err != nil {
-		if errors.Is(err, errSpool) || ctx.Err() != nil || l.facts.pages == 0 {
+		if errors.Is(err, ErrSpool) || ctx.Err() != nil || l.facts.pages == 0 {
 			return err
 		}
 		l.facts.broke, l.snapshot.Broke = err, err
@@ -94,13 +94,13 @@ func (l *listing) read(ctx context.Context) error {
 	l.facts.repeated += l.snapshot.sort()
 	l.snapshot.judge(l.options.Expect, l.facts)
 	if err := l.snapshot.finish(l.out); err != nil {
-		return fmt.Errorf("%w: %w", errSpool, err)
+		return fmt.Errorf("%w: %w", ErrSpool, err)
 	}
 	return nil
 }
 
-// errSpool marks trouble with our own disk, which is no fault of the directory.
-var errSpool = errors.New("cannot keep the listing")
+// ErrSpool marks trouble with our own disk, which is no fault of the directory.
+var ErrSpool = errors.New("cannot keep the listing")
 
 func (l *listing) count(ctx context.Context) int {
 	counter, ok := l.directory.(directory.Counter)
@@ -207,7 +207,7 @@ func (l *listing) page(ctx context.Context, request directory.ListRequest) (next
 		}
 		offset, length, err := l.out.account(account)
 		if err != nil {
-			return "", 0, fmt.Errorf("%w: %w", errSpool, err)
+			return "", 0, fmt.Errorf("%w: %w", ErrSpool, err)
 		}
 		id := hashID(account.ID)
 		ids = ids*31 + id
@@ -218,7 +218,7 @@ func (l *listing) page(ctx context.Context, request directory.ListRequest) (next
 		l.facts.totalMoved = l.facts.totalMoved || (l.facts.total >= 0 && l.facts.total != page.Total)
 		l.facts.total = page.Total
 	}
-	if page.Doubt != "" {
+	if page.Doubt != "" && (l.facts.doubt == "" || page.Remedy == "") { // one about rights outweighs the others
 		l.facts.doubt, l.facts.remedy = page.Doubt, page.Remedy
 	}
 	if l.options.Progress != nil {
