@@ -12,6 +12,7 @@ import (
 	"github.com/rollcall-sync/rollcall/config"
 	"github.com/rollcall-sync/rollcall/sync/directory"
 	"github.com/rollcall-sync/rollcall/sync/engine"
+	"github.com/rollcall-sync/rollcall/sync/snapshot"
 	"github.com/rollcall-sync/rollcall/sync/state"
 )
 
@@ -101,7 +102,7 @@ func codeOf(err error) int {
 		return exitBusy
 	case isAny(err, engine.ErrNobody, engine.ErrAmbiguous, engine.ErrApproval, state.ErrNotFound, state.ErrAmbiguous):
 		return exitNotFound
-	case isAny(err, state.ErrNotState, state.ErrNewer, state.ErrOlder, state.ErrLocked, state.ErrDiskFull, state.ErrReadOnly, state.ErrDamaged, state.ErrLost):
+	case isAny(err, state.ErrNotState, state.ErrNewer, state.ErrOlder, state.ErrLocked, state.ErrDiskFull, state.ErrReadOnly, state.ErrDamaged, state.ErrLost, snapshot.ErrSpool):
 		return exitState
 	case !errors.As(err, &typed):
 		return exitFailed

@@ -77,10 +77,14 @@ func fileFault(path string, kind, cause error, format string, args ...any) error
 	return &fault{kind: kind, message: "state file " + path + " " + fmt.Sprintf(format, args...), cause: cause}
 }
 
-// code returns SQLite's primary result code, 0 where the error is not SQLite's.
+// code returns SQLite's primary result code, 0 where the error is not SQLite's. That there is no room for the index of the
+// log beside the file has a code of its own, under that of broken disks.
 func code(err error) int {
 	var e *sqlite.Error
 	if errors.As(err, &e) {
+		if e.Code() == sqlite3.SQLITE_IOERR_SHMSIZE {
+			return sqlite3.SQLITE_FULL
+		}
 		return e.Code() & 0xff
 	}
 	return 0
