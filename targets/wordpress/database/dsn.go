@@ -50,7 +50,9 @@ func parseDSN(text string) (*mysql.Config, error) {
 	}
 	// Strict: a value that does not fit is refused and not cut.
 	c.Params["sql_mode"] = "'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'"
-	c.Params["innodb_lock_wait_timeout"] = lockWait
+	if c.Params["innodb_lock_wait_timeout"] == "" {
+		c.Params["innodb_lock_wait_timeout"] = lockWait
+	}
 	c.Params["time_zone"] = "'+00:00'"
 	for _, limit := range []struct {
 		field *time.Duration

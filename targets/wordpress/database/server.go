@@ -145,8 +145,9 @@ func (s *server) once(ctx context.Context, work func(tx session) error) error {
 		_ = tx.Rollback() // where that fails the connection is gone, and the transaction with it
 		return err
 	}
+	began := time.Now()
 	err = tx.Commit()
-	s.done("COMMIT", 0, time.Now(), err)
+	s.done("COMMIT", 0, began, err)
 	var refusal *mysql.MySQLError
 	switch {
 	case err == nil, errors.As(err, &refusal) && brokenOff(err):

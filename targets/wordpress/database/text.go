@@ -3,6 +3,7 @@ package database
 import (
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -11,9 +12,11 @@ import (
 // which leaves of its filters only what is below.
 
 var (
-	spaces  = regexp.MustCompile(`[\r\n\t ]+`)
-	octet   = regexp.MustCompile(`(?i)%[a-f0-9]{2}`)
-	control = regexp.MustCompile(`[\x00-\x08\x0B\x0C\x0E-\x1F]`)
+	spaces      = regexp.MustCompile(`[\r\n\t ]+`)
+	octet       = regexp.MustCompile(`(?i)%[a-f0-9]{2}`)
+	decimal     = regexp.MustCompile(`&amp;#(0*[0-9]{1,7});`)
+	hexadecimal = regexp.MustCompile(`&amp;#[Xx](0*[0-9A-Fa-f]{1,6});`)
+	control     = regexp.MustCompile(`[\x00-\x08\x0B\x0C\x0E-\x1F]`)
 )
 
 // phpTrim is what PHP's trim takes away.
@@ -32,8 +35,30 @@ func oneLine(text string) string {
 	return severalLines(text)
 }
 
-// severalLines is wp_filter_kses (kses.php): for the biography.
-func severalLines(text string) string { return control.ReplaceAllString(text, "") }
+// severalLines is wp_filter_kses (kses.php): for the biography. Typed character references, "&#38;", are taken for such
+// although their ampersand was escaped.
+func severalLines(text string) string {
+	text = decimal.ReplaceAllStringFunc(control.ReplaceAllString(text, ""), func(found string) string {
+		digits := decimal.FindStringSubmatch(found)[1]
+		if n, err := strconv.ParseInt(digits, 10, 32); err != nil || !isCharacter(n) {
+			return found
+		}
+		digits = strings.TrimLeft(digits, "0")
+		return "&#" + strings.Repeat("0", max(0, 3-len(digits))) + digits + ";"
+	})
+	return hexadecimal.ReplaceAllStringFunc(text, func(found string) string {
+		digits := hexadecimal.FindStringSubmatch(found)[1]
+		if n, err := strconv.ParseInt(digits, 16, 32); err != nil || !isCharacter(n) {
+			return "&amp;#x" + digits + ";"
+		}
+		return "&#x" + strings.TrimLeft(digits, "0") + ";"
+	})
+}
+
+// isCharacter is valid_unicode (kses.php).
+func isCharacter(n int64) bool {
+	return n == 0x9 || n == 0xa || n == 0xd || n >= 0x20 && n <= 0xd7ff || n >= 0xe000 && n <= 0xfffd || n >= 0x10000 && n <= 0x10ffff
+}
 
 // isEmpty is PHP's empty() for a text.
 func isEmpty(text string) bool { return text == "" || text == "0" }
@@ -61,10 +86,15 @@ func webAddress(text string) (address, fault string) {
 	if !strings.Contains(text, ":") && !strings.ContainsRune("/#?", rune(text[0])) && !phpFile.MatchString(text) {
 		text = "http://" + text
 	}
-	if scheme, _, found := strings.Cut(text, ":"); found && text[0] != '/' && !strings.Contains(protocols, " "+strings.ToLower(scheme)+" ") {
+	scheme, rest, found := strings.Cut(text, ":")
+	switch known := strings.Contains(protocols, " "+strings.ToLower(scheme)+" "); {
+	case !found || text[0] == '/':
+		return text, ""
+	case !known:
 		return "", fmt.Sprintf("WordPress does not know addresses that begin with %s:", scheme)
+	default:
+		return strings.ToLower(scheme) + ":" + rest, ""
 	}
-	return text, ""
 }
 
 // nicename is sanitize_title (formatting.php) of the first 50 characters of a username: the name in the address of the

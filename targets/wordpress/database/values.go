@@ -86,6 +86,8 @@ func (c *changes) put(name string, value directory.Value) (fault string) {
 		if stored = oneLine(stored); isEmpty(stored) {
 			stored = ""
 		}
+	case directory.URL:
+		stored = severalLines(stored)
 	case users.Description:
 		if stored = severalLines(stored); isEmpty(stored) {
 			stored = ""
