@@ -1,7 +1,11 @@
 package main
 
 import (
+	"bufio"
+	"bytes"
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -10,6 +14,7 @@ import (
 	"github.com/rollcall-sync/rollcall/sync/engine"
 	"github.com/rollcall-sync/rollcall/sync/guard"
 	"github.com/rollcall-sync/rollcall/sync/plan"
+	"github.com/rollcall-sync/rollcall/sync/rules"
 )
 
 type planOptions struct {
@@ -49,11 +54,7 @@ func runPlan(ctx context.Context, a *app, o planOptions, names []string) error {
 	}
 	changes, first := false, true
 	for _, sync := range syncs {
-		job, err := a.jobOf(sync, "plan", o.extent)
-		var prepared *engine.Prepared
-		if err == nil {
-			prepared, err = a.engine.Plan(ctx, job)
-		}
+		changed, err := a.planOne(ctx, sync, o, first)
 		if err != nil {
 			a.failed(sync.Name, err)
 			if ctx.Err() != nil {
@@ -61,17 +62,27 @@ func runPlan(ctx context.Context, a *app, o planOptions, names []string) error {
 			}
 			continue
 		}
-		changes = changes || len(prepared.Plan.Operations) > 0
-		if err := a.printPlan(prepared, o.limit, first); err != nil {
-			return err
-		}
-		first = false
-		a.code = worse(a.code, planCode(prepared))
+		changes, first = changes || changed, false
 	}
 	if o.detailedExit && changes && a.code == exitOK {
 		a.code = exitConfiguration
 	}
 	return nil
+}
+
+// planOne prints the plan of one sync and reports whether it has operations.
+func (a *app) planOne(ctx context.Context, sync rules.Sync, o planOptions, first bool) (changed bool, err error) {
+	job, err := a.jobOf(sync, "plan", o.extent)
+	if err != nil {
+		return false, err
+	}
+	prepared, err := a.engine.Plan(ctx, job)
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, prepared.Close()) }()
+	a.code = worse(a.code, planCode(prepared))
+	return prepared.Plan.Operations.Len() > 0, a.printPlan(prepared, o.limit, first)
 }
 
 // planCode tells a plan that would be refused or withheld from one that would be carried out.
@@ -86,10 +97,8 @@ func planCode(p *engine.Prepared) int {
 	}
 }
 
-// planView is what `plan --json` prints.
+// planView is what `plan --json` prints, after the sync and the operations.
 type planView struct {
-	Sync        string                 `json:"sync"`
-	Operations  []plan.Operation       `json:"operations"`
 	Notes       []plan.Note            `json:"notes"`
 	Verdict     guard.Verdict          `json:"verdict"`
 	Certificate engine.CertificatePair `json:"certificate"`
@@ -102,10 +111,7 @@ type planView struct {
 
 func (a *app) printPlan(p *engine.Prepared, limit int, first bool) error {
 	if a.json {
-		return a.printJSON(planView{
-			Sync: p.Plan.Sync, Operations: p.Plan.Operations, Notes: p.Plan.Notes, Verdict: p.Verdict, Certificate: p.Certificate,
-			Counts: p.Counts, Requests: p.Requests, Notices: p.Notices, Seconds: p.Seconds, Warnings: p.Warnings,
-		})
+		return a.printPlanJSON(p)
 	}
 	if !first {
 		fmt.Fprintln(a.out)
@@ -113,10 +119,56 @@ func (a *app) printPlan(p *engine.Prepared, limit int, first bool) error {
 	return a.writePlan(p, limit)
 }
 
+// printPlanJSON writes the operations one after the other: of a million of them, a document in memory would take gigabytes.
+func (a *app) printPlanJSON(p *engine.Prepared) error {
+	name, err := json.Marshal(p.Plan.Sync)
+	if err != nil {
+		return err
+	}
+	out := bufio.NewWriter(a.out)
+	fmt.Fprintf(out, "{\n  \"sync\": %s,\n  \"operations\": [", name)
+	err = p.Plan.Operations.Each(func(i int, o plan.Operation) error {
+		data, err := indented(o, "    ")
+		if err != nil {
+			return err
+		}
+		if i > 0 {
+			out.WriteByte(',')
+		}
+		_, err = fmt.Fprintf(out, "\n    %s", data)
+		return err
+	})
+	if err != nil {
+		return errors.Join(err, out.Flush())
+	}
+	if p.Plan.Operations.Len() > 0 {
+		out.WriteString("\n  ")
+	}
+	rest, err := indented(planView{
+		Notes: p.Plan.Notes, Verdict: p.Verdict, Certificate: p.Certificate,
+		Counts: p.Counts, Requests: p.Requests, Notices: p.Notices, Seconds: p.Seconds, Warnings: p.Warnings,
+	}, "")
+	if err != nil {
+		return errors.Join(err, out.Flush())
+	}
+	fmt.Fprintf(out, "],%s\n", bytes.TrimPrefix(rest, []byte("{")))
+	return out.Flush()
+}
+
+// indented is a value as JSON in the form of printJSON.
+func indented(v any, prefix string) ([]byte, error) {
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetIndent(prefix, "  ")
+	encoder.SetEscapeHTML(false)
+	err := encoder.Encode(v)
+	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), err
+}
+
 func (a *app) writePlan(p *engine.Prepared, limit int) error {
 	out := a.out
 	fmt.Fprintf(out, "PLAN of %s: nothing has been written\n\n", p.Plan.Sync)
-	if len(p.Plan.Operations) > 0 {
+	if p.Plan.Operations.Len() > 0 {
 		var table strings.Builder
 		if err := p.Plan.WriteTable(&table, limit); err != nil {
 			return err

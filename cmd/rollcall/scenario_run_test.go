@@ -136,7 +136,7 @@ func documents[T any](s *scenario, stream string) []T {
 func (s *scenario) planAndRun(args []string, code int) {
 	s.t.Helper()
 	out, _, _ := s.rollcall(append([]string{"plan", "--json"}, args...)...)
-	plans := documents[planView](s, out)
+	plans := documents[planDocument](s, out)
 	out, talk, runCode := s.rollcall(append([]string{"sync", "--json"}, args...)...)
 	reports := documents[engine.Report](s, out)
 	if runCode != code && runCode != exitPartial {
@@ -152,7 +152,7 @@ func (s *scenario) planAndRun(args []string, code int) {
 }
 
 // agree compares a plan with the report of its run.
-func (s *scenario) agree(p planView, r engine.Report) {
+func (s *scenario) agree(p planDocument, r engine.Report) {
 	s.t.Helper()
 	if p.Verdict.Refused != (r.Status == engine.StatusRefused) {
 		s.t.Errorf("plan refused: %t, run %s", p.Verdict.Refused, r.Status)
@@ -161,7 +161,7 @@ func (s *scenario) agree(p planView, r engine.Report) {
 	if p.Verdict.Refused {
 		want.Skipped, want.Changed = want.Skipped+want.Changed, 0
 	} else {
-		made := plan.Plan{Operations: p.Operations}
+		made := plan.Plan{Operations: plan.Of(p.Operations...)}
 		target, source := made.Counts()[plan.Target], made.Counts()[plan.Source]
 		want.Linked, want.Created, want.Updated, want.Activated = target[plan.Link], target[plan.Create], target[plan.Update], target[plan.Activate]
 		want.Deactivated, want.Deleted, want.GroupCreated = target[plan.Deactivate], target[plan.Delete], target[plan.CreateGroup]
@@ -200,7 +200,7 @@ func (s *scenario) again(last, left bool) string {
 	s.t.Helper()
 	out, _, _ := s.rollcall("plan", "--json")
 	operations, silent, same := 0, true, true
-	for _, p := range documents[planView](s, out) {
+	for _, p := range documents[planDocument](s, out) {
 		operations += len(p.Operations)
 		if len(p.Operations) > 0 && !p.Verdict.Refused && !left {
 			s.t.Errorf("a second plan of %s has still to do: %+v", p.Sync, p.Operations)
@@ -235,4 +235,11 @@ func (s *scenario) again(last, left bool) string {
 	default:
 		return text + talk + end
 	}
+}
+
+// planDocument is what `plan --json` prints.
+type planDocument struct {
+	Sync       string           `json:"sync"`
+	Operations []plan.Operation `json:"operations"`
+	planView
 }

@@ -89,10 +89,10 @@ type scenario struct {
 	today  time.Time
 	told   story // as it comes out this time
 	places map[string]*place
-	order  []string            // the names of the directories as the configuration has them
-	named  string              // the last command that a plan or a note named
-	plans  map[string]planView // those of today, by sync
-	tokens []string            // those of refused plans, in the order in which they came up
+	order  []string                // the names of the directories as the configuration has them
+	named  string                  // the last command that a plan or a note named
+	plans  map[string]planDocument // those of today, by sync
+	tokens []string                // those of refused plans, in the order in which they came up
 }
 
 func (s *scenario) clock() time.Time { return s.today }
@@ -158,7 +158,7 @@ func (s *scenario) configure(definition string) {
 func (s *scenario) day(sections []section, left string, last bool) {
 	s.t.Helper()
 	number := sections[0].day
-	s.plans = make(map[string]planView)
+	s.plans = make(map[string]planDocument)
 	s.today = time.Date(2026, 3, 1, 2, 30, 0, 0, time.UTC).AddDate(0, 0, number-1)
 	given, commands, again := make(map[string]string), []string(nil), planAgain
 	for _, part := range sections {

@@ -39,6 +39,9 @@ type Options struct {
 	Journal        Journal
 	// Draft returns the pair that an operation belongs to. Operations of one pair never run at the same time.
 	Draft func(plan.Operation) *Draft
+	// Finished, where set, is called once for each operation that has come to its end or was not begun, when no unit is under
+	// way: the pair may be forgotten when all of its operations are finished.
+	Finished func(plan.Operation)
 	// Stop ends the work between two operations when it is closed; nil never does.
 	Stop <-chan struct{}
 	// Now and Sleep are the clock; Sleep is used after a directory asked for more patience than the transport has.
@@ -72,8 +75,6 @@ type Result struct {
 	Done map[plan.Side]map[plan.Action]int
 	// Failures are those that were not, in the order of the plan.
 	Failures []Failure
-	// FailedAccounts are the source or target ids (draft keys) with at least one failure.
-	FailedAccounts map[*Draft]bool
 	// Stopped says why a side was given up.
 	Stopped map[plan.Side]error
 	// Interrupted is set when the work was ended from outside; Left counts the operations that were not begun.
@@ -96,17 +97,21 @@ func Run(ctx context.Context, p *plan.Plan, options Options) (Result, error) {
 	e := &executor{
 		options: options, groups: make(map[string]string), failed: make(map[int]bool),
 		result: Result{
-			Done:           map[plan.Side]map[plan.Action]int{plan.Source: {}, plan.Target: {}},
-			FailedAccounts: make(map[*Draft]bool), Stopped: make(map[plan.Side]error),
+			Done:    map[plan.Side]map[plan.Action]int{plan.Source: {}, plan.Target: {}},
+			Stopped: make(map[plan.Side]error),
 		},
 		inRow: make(map[plan.Side]int),
 	}
-	for from := 0; from < len(p.Operations); {
+	for from := 0; from < p.Operations.Len(); {
 		to := from
-		for to < len(p.Operations) && p.Operations[to].Action.Phase() == p.Operations[from].Action.Phase() {
+		for to < p.Operations.Len() && p.Operations.Action(to).Phase() == p.Operations.Action(from).Phase() {
 			to++
 		}
-		e.phase(ctx, p.Operations[from:to])
+		if err := e.phase(ctx, &p.Operations, from, to); err != nil {
+			e.fail(err)
+			e.result.Interrupted, e.result.Left = true, e.result.Left+p.Operations.Len()-from
+			break
+		}
 		from = to
 	}
 	slices.SortStableFunc(e.failures, func(a, b numbered) int { return a.seq - b.seq })
@@ -133,8 +138,49 @@ type executor struct {
 	broken   error
 }
 
-// phase runs the operations of one phase: units side by side, the operations of a unit one after the other.
-func (e *executor) phase(ctx context.Context, operations []plan.Operation) {
+// windowSize is how many operations are loaded at a time.
+const windowSize = 4096
+
+// phase runs the operations of one phase, a window of them at a time. Those that are tied to each other by a unique value come
+// first, in one window, so that each finds the one it waits for.
+func (e *executor) phase(ctx context.Context, list *plan.List, from, to int) error {
+	var tied []plan.Operation
+	for position := from; position < to; position++ {
+		if list.Tied(position) {
+			o, err := list.At(position)
+			if err != nil {
+				return err
+			}
+			tied = append(tied, o)
+		}
+	}
+	if len(tied) > 0 {
+		e.window(ctx, tied)
+	}
+	var window []plan.Operation
+	for position := from; position < to; position++ {
+		if list.Tied(position) {
+			continue
+		}
+		o, err := list.At(position)
+		if err != nil {
+			return err
+		}
+		// The group changes of one account are sent in one call.
+		if len(window) >= windowSize && o.Account != window[len(window)-1].Account {
+			e.window(ctx, window)
+			window = window[:0]
+		}
+		window = append(window, o)
+	}
+	if len(window) > 0 {
+		e.window(ctx, window)
+	}
+	return nil
+}
+
+// window runs operations of one phase: units side by side, the operations of a unit one after the other.
+func (e *executor) window(ctx context.Context, operations []plan.Operation) {
 	bySide := map[plan.Side][]unit{}
 	for _, u := range e.units(operations) {
 		bySide[u.side()] = append(bySide[u.side()], u)
@@ -144,6 +190,11 @@ func (e *executor) phase(ctx context.Context, operations []plan.Operation) {
 		sides.Go(func() { e.side(ctx, side, units) })
 	}
 	sides.Wait()
+	if e.options.Finished != nil {
+		for _, o := range operations {
+			e.options.Finished(o)
+		}
+	}
 }
 
 func (e *executor) side(ctx context.Context, side plan.Side, units []unit) {
@@ -204,7 +255,7 @@ func (e *executor) unit(ctx context.Context, u unit) {
 			e.settle(step, err)
 			continue
 		}
-		step = e.withoutOrphans(step)
+		step = e.withoutOrphans(e.withoutStrays(step))
 		if len(step) > 0 {
 			e.step(ctx, step)
 		}
@@ -219,6 +270,19 @@ func (e *executor) leave(step []plan.Operation) {
 	for _, o := range step {
 		e.failed[o.Seq] = true
 	}
+}
+
+// withoutStrays leaves out operations whose pair cannot be worked on.
+func (e *executor) withoutStrays(step []plan.Operation) []plan.Operation {
+	kept := step[:0:0]
+	for _, o := range step {
+		if err := e.options.Draft(o).Err; err != nil {
+			e.settle([]plan.Operation{o}, err)
+		} else {
+			kept = append(kept, o)
+		}
+	}
+	return kept
 }
 
 // withoutOrphans leaves out operations that wait for one that was not done.
@@ -347,7 +411,7 @@ func (e *executor) count(o plan.Operation, out outcome) {
 	if out.err != nil {
 		kind := directory.KindOf(out.err)
 		e.failed[o.Seq] = true
-		e.result.FailedAccounts[e.options.Draft(o)] = true
+		e.options.Draft(o).fail()
 		e.failures = append(e.failures, numbered{o.Seq, Failure{
 			Account: o.Account, ID: o.WrittenID(), Operation: o.Action, Side: o.Side, Kind: kind, KindName: kind.String(), Message: out.err.Error(),
 		}})

@@ -19,13 +19,15 @@ type Draft struct {
 	Source, Target *directory.Account
 	// Groups are the managed groups that the target account has now.
 	Groups []string
+	// Err says why the pair cannot be worked on; nothing of it is written then.
+	Err error
 	// Rebase returns the base of the attributes after writes; see diff.Decider.Rebase.
 	Rebase func(source, target *directory.Account, wroteTarget, wroteSource map[string]bool, created bool) map[string]state.Pair
 
 	mu                       sync.Mutex
 	wroteTarget, wroteSource map[string]bool
 	isNew                    bool
-	saved                    bool
+	saved, failed            bool
 }
 
 // Saved reports whether any operation has saved the link.
@@ -33,6 +35,19 @@ func (d *Draft) Saved() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.saved
+}
+
+// Failed reports whether any operation of the pair has failed.
+func (d *Draft) Failed() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.failed
+}
+
+func (d *Draft) fail() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.failed = true
 }
 
 // id returns the id of the account on one side, which a creation fills in.

@@ -72,6 +72,16 @@ func (a Account) AppendBinary(b []byte) []byte {
 	return a.Attributes.AppendBinary(b)
 }
 
+// DecodeValue reads what Value.AppendBinary wrote and returns the rest.
+func DecodeValue(b []byte) (Value, []byte, error) {
+	r := reader{b: b}
+	value := r.value()
+	if r.err != nil {
+		return Value{}, nil, r.err
+	}
+	return value, r.b, nil
+}
+
 // DecodeAttributes reads what Attributes.AppendBinary wrote and returns the rest.
 func DecodeAttributes(b []byte) (Attributes, []byte, error) {
 	r := reader{b: b}

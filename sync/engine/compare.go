@@ -225,8 +225,7 @@ func (w *world) decideLinked(ctx context.Context, look []string) error {
 			w.tally(c, diff.Skipped)
 			return nil
 		}
-		w.take(c, &link, w.decider.Decide(c))
-		return nil
+		return w.take(c, &link, w.decider.Decide(c))
 	})
 }
 

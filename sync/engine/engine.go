@@ -113,7 +113,12 @@ type Prepared struct {
 	Notices     map[string]int  `json:"notices,omitempty"` // mails that the plan would cause, by text
 	Seconds     float64         `json:"seconds"`
 	Warnings    []string        `json:"warnings,omitempty"`
+
+	scratch *snapshot.Scratch
 }
+
+// Close removes what of a long plan was set aside on disk. The plan cannot be read afterwards.
+func (p *Prepared) Close() error { return p.scratch.Close() }
 
 // CertificatePair holds the certificates of both sides.
 type CertificatePair struct {
@@ -133,15 +138,21 @@ var ErrAmbiguous = errors.New("more than one account found")
 // ErrApproval says that there is no refused plan to approve under that token.
 var ErrApproval = errors.New("no such plan to approve")
 
-// Plan reads both sides and says what a run would do. Nothing is written but the approval token of a refused plan.
+// Plan reads both sides and says what a run would do. Nothing is written but the approval token of a refused plan. The plan is
+// to be closed.
 func (e *Engine) Plan(ctx context.Context, job Job) (*Prepared, error) {
 	w, err := e.open(ctx, job)
 	if err != nil {
 		return nil, err
 	}
 	defer w.close()
-	if err := w.prepare(ctx, false); err != nil {
-		return nil, err
+	err = w.prepare(ctx, false)
+	var prepared *Prepared
+	if err == nil {
+		prepared, err = w.prepared()
 	}
-	return w.prepared(), nil
+	if err != nil {
+		return nil, errors.Join(err, w.scratch.Close())
+	}
+	return prepared, nil
 }

@@ -85,7 +85,7 @@ func (e *Engine) Explain(ctx context.Context, job Job, who string, offline bool)
 	if err != nil {
 		return nil, err
 	}
-	defer w.close()
+	defer w.discard()
 	from := "looked up now"
 	if offline {
 		from, err = w.readKept(ctx, who)
@@ -106,7 +106,11 @@ func (e *Engine) Explain(ctx context.Context, job Job, who string, offline bool)
 
 // explain gathers the explanation of the one person who was read.
 func (w *world) explain(ctx context.Context, who, from string) (*Explanation, error) {
-	x := &Explanation{Sync: w.sync.Name, Who: who, From: from, Operations: w.plan.Operations, Notes: w.plan.Notes}
+	operations, err := w.plan.Operations.Slice(0, w.plan.Operations.Len())
+	if err != nil {
+		return nil, err
+	}
+	x := &Explanation{Sync: w.sync.Name, Who: who, From: from, Operations: operations, Notes: w.plan.Notes}
 	c := diff.Case{}
 	for i := range w.source.Len() {
 		account, err := w.source.At(i)

@@ -21,7 +21,7 @@ func (e *Engine) Link(ctx context.Context, job Job, source, target string) (stat
 	if err != nil {
 		return state.Link{}, err
 	}
-	defer w.close()
+	defer w.discard()
 	from, err := w.pick(ctx, job.Source, source)
 	if err != nil {
 		return state.Link{}, err

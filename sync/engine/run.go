@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/rollcall-sync/rollcall/sync/apply"
-	"github.com/rollcall-sync/rollcall/sync/diff"
 	"github.com/rollcall-sync/rollcall/sync/plan"
 	"github.com/rollcall-sync/rollcall/sync/state"
 )
@@ -29,7 +28,7 @@ func (e *Engine) Run(ctx context.Context, job Job) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer w.close()
+	defer w.discard()
 	report := &Report{
 		Run: newRunID(w.started), Sync: job.Sync.Name, Reasons: []string{}, Started: w.started.UTC(), Failures: []apply.Failure{},
 		Notes: []plan.Note{}, Trigger: orID(job.Trigger, "command"), Account: job.Account, Version: e.options.Version,
@@ -57,14 +56,15 @@ func (w *world) run(ctx context.Context, report *Report, lease *state.Lease) err
 	report.Certificate = CertificatePair{w.source.Certificate, w.target.Certificate}
 	var result apply.Result
 	var broken error
+	pairs := w.newDrafts()
 	if !w.verdict.Refused {
 		if err := w.accept(ctx, report); err != nil {
 			return err
 		}
-		w.engine.options.Log.Info("plan made", "sync", w.sync.Name, "run", report.Run, "operations", len(w.plan.Operations))
-		result, broken = w.apply(ctx, report.Run, lease)
+		w.engine.options.Log.Info("plan made", "sync", w.sync.Name, "run", report.Run, "operations", w.plan.Operations.Len())
+		result, broken = w.apply(ctx, report.Run, lease, pairs)
 	}
-	w.countResult(&result)
+	w.countResult(&result, pairs)
 	report.Counts, report.Notes = w.counts, w.plan.Notes
 	report.Failures = append(report.Failures, noteFailures(w.plan.Notes)...)
 	report.conclude(w.verdict, result)
@@ -75,46 +75,35 @@ func (w *world) run(ctx context.Context, report *Report, lease *state.Lease) err
 }
 
 // apply carries out the plan and saves the links of pairs without operations.
-func (w *world) apply(ctx context.Context, run string, lease *state.Lease) (apply.Result, error) {
+func (w *world) apply(ctx context.Context, run string, lease *state.Lease, pairs *drafts) (apply.Result, error) {
 	if err := w.saveLinks(ctx, run); err != nil {
 		return apply.Result{}, err
 	}
 	done := 0
 	options := apply.Options{
 		Run: run, Sync: w.sync.Name, Source: w.job.Source, Target: w.job.Target, Journal: w.engine.options.State,
-		Draft: w.draftOf, Stop: lease.Lost(), Now: w.engine.options.Now, Sleep: w.engine.options.Sleep,
+		Draft: func(o plan.Operation) *apply.Draft { return pairs.of(context.WithoutCancel(ctx), o) }, Finished: pairs.finished,
+		Stop: lease.Lost(), Now: w.engine.options.Now, Sleep: w.engine.options.Sleep,
 	}
 	if w.job.Progress != nil {
-		w.job.Progress(Progress{Stage: StageApply, Total: len(w.plan.Operations)})
+		w.job.Progress(Progress{Stage: StageApply, Total: w.plan.Operations.Len()})
 		options.Progress = func(event apply.Event) {
 			done++
-			w.job.Progress(Progress{Stage: StageApply, Done: done, Total: len(w.plan.Operations), Event: &event})
+			w.job.Progress(Progress{Stage: StageApply, Done: done, Total: w.plan.Operations.Len(), Event: &event})
 		}
 	}
 	return apply.Run(ctx, &w.plan, options)
 }
 
 // countResult turns what was planned into what was done.
-func (w *world) countResult(result *apply.Result) {
+func (w *world) countResult(result *apply.Result, pairs *drafts) {
 	w.counts.countDone(result.Done)
-	failedOthers := make(map[*apply.Draft]bool)
-	for draft := range result.FailedAccounts {
-		if !w.changed[draft] {
-			failedOthers[draft] = true
-		}
-	}
-	for draft := range w.changedSources() {
-		switch {
-		case result.FailedAccounts[draft]:
-			w.classes.add(diff.Failed)
-		case !draft.Saved():
-			w.classes.add(diff.Skipped) // refused or interrupted before it was its turn
-		default:
-			w.classes.add(diff.Changed)
-		}
+	done, others := pairs.sum(w.changed)
+	for class, n := range done {
+		w.classes[class] += n
 	}
 	w.counts.take(w.classes)
-	w.counts.FailedOthers = len(failedOthers)
+	w.counts.FailedOthers = others
 	w.counts.countNotes(w.plan.Notes)
 }
 

@@ -351,7 +351,10 @@ func TestCrashBetweenWriteAndOutcomeIsRecovered(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := prepared.Plan.Operations[0]
+	o, err := prepared.Plan.Operations.At(0)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := r.db.Intend(t.Context(), state.Entry{
 		Run: "crashed", Seq: 1, Sync: r.job.Sync.Name, Side: "target", Action: "create",
 		SourceID: o.SourceID, Account: o.Account, Operation: mustJSON(t, o),

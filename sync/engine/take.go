@@ -7,9 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/rollcall-sync/rollcall/sync/apply"
 	"github.com/rollcall-sync/rollcall/sync/diff"
-	"github.com/rollcall-sync/rollcall/sync/directory"
 	"github.com/rollcall-sync/rollcall/sync/mapping"
 	"github.com/rollcall-sync/rollcall/sync/plan"
 	"github.com/rollcall-sync/rollcall/sync/state"
@@ -38,21 +36,46 @@ func pairs(base map[string]diff.Pair) map[string]state.Pair {
 }
 
 // take files a decision: its operations into the plan, its base into the link.
-func (w *world) take(c diff.Case, link *state.Link, decision diff.Decision) {
+func (w *world) take(c diff.Case, link *state.Link, decision diff.Decision) error {
 	w.plan.Notes = append(w.plan.Notes, decision.Notes...)
 	if len(decision.Operations) == 0 {
 		w.tally(c, decision.Class)
 		if link != nil {
 			w.remind(c, *link, decision)
 		}
-		return
+		return nil
 	}
-	draft := w.draft(c, link, decision)
-	w.changed[draft] = c.Source != nil
+	if c.Source != nil {
+		w.changed++
+	}
 	for _, o := range decision.Operations {
-		o.Seq = len(w.plan.Operations) + 1
-		w.plan.Operations = append(w.plan.Operations, o)
+		if err := w.needGroups(&o); err != nil {
+			return err
+		}
+		if err := w.plan.Operations.Add(o); err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+// needGroups adds one operation for each group that does not exist yet, before those that need it.
+func (w *world) needGroups(o *plan.Operation) error {
+	names := o.NewGroups
+	if o.Action == plan.GroupAdd && o.GroupID == "" {
+		names = []string{o.GroupName}
+	}
+	for _, name := range names {
+		if _, ok := w.newGroups[name]; !ok {
+			create := plan.Operation{Side: plan.Target, Action: plan.CreateGroup, Account: name, GroupName: name, Reason: "the rules name it and it does not exist"}
+			if err := w.plan.Operations.Add(create); err != nil {
+				return err
+			}
+			w.newGroups[name] = w.plan.Operations.Len()
+		}
+		o.After = append(o.After, w.newGroups[name])
+	}
+	return nil
 }
 
 // remind notes what has to be saved of a pair without operations, if the run goes on.
@@ -155,139 +178,34 @@ func sameBase(a, b state.Base) bool {
 		maps.EqualFunc(a.Attributes, b.Attributes, func(p, q state.Pair) bool { return p.Source.Equal(q.Source) && p.Target.Equal(q.Target) })
 }
 
-// draft prepares the link that the operations of a decision will change.
-func (w *world) draft(c diff.Case, link *state.Link, decision diff.Decision) *apply.Draft {
-	d := &apply.Draft{Groups: decision.GroupsBefore}
-	if link != nil {
-		d.Link = *link
-	} else {
-		d.Link = state.Link{Sync: w.sync.Name, SourceDirectory: w.sourceSide.Name, TargetDirectory: w.targetSide.Name}
-	}
-	d.Link.Rules = w.rules
-	switch { // saved with the first operation that succeeds
-	case decision.Release:
-		d.Link.Claim = state.Released
-	case decision.Hold:
-		d.Link.Claim = state.Held
-	}
-	if c.Source != nil {
-		d.Link.SourceID, d.Link.SourceLabel = c.Source.Account.ID, c.Source.Account.Label()
-		d.Source = &c.Source.Account
-		d.Link.MissingRuns, d.Link.SuspectedSince = 0, time.Time{}
-	}
-	switch {
-	case c.Target != nil:
-		d.Link.TargetID, d.Link.TargetLabel = c.Target.Account.ID, c.Target.Account.Label()
-		d.Target = &c.Target.Account
-	case len(decision.Operations) > 0 && decision.Operations[0].TargetID != "":
-		d.Link.TargetID = decision.Operations[0].TargetID
-		if account, ok, err := w.target.Get(d.Link.TargetID); err == nil && ok {
-			d.Target = &account
-			d.Link.TargetLabel = account.Label()
-		}
-	}
-	if decision.Attributes != nil {
-		d.Link.Base.Attributes = pairs(decision.Attributes)
-	}
-	d.Rebase = func(source, target *directory.Account, wroteTarget, wroteSource map[string]bool, created bool) map[string]state.Pair {
-		after := diff.Case{Source: w.sourceRecord(*source), Target: w.targetRecord(*target), Link: linkView(d.Link), LedElsewhere: c.LedElsewhere}
-		return pairs(w.decider.Rebase(after, wroteTarget, wroteSource, created))
-	}
-	w.drafts[draftKey(decision.Operations[0])] = d
-	return d
-}
-
-// draftKey finds the draft of an operation.
-func draftKey(o plan.Operation) string {
-	switch {
-	case o.Action == plan.CreateGroup:
-		return "group\x00" + string(o.Side) + "\x00" + o.GroupName
-	case o.SourceID != "":
-		return "source\x00" + o.SourceID
-	default:
-		return "target\x00" + o.TargetID
-	}
-}
-
-func (w *world) draftOf(o plan.Operation) *apply.Draft { return w.drafts[draftKey(o)] }
-
-// changedSources are the drafts of source accounts with operations left in the plan.
-func (w *world) changedSources() map[*apply.Draft]bool {
-	out := make(map[*apply.Draft]bool)
-	for _, o := range w.plan.Operations {
-		if d := w.draftOf(o); d != nil && w.changed[d] {
-			out[d] = true
-		}
-	}
-	return out
-}
-
-// arrange adds the groups to be made, settles who gets which unique value, and puts the plan into order.
+// arrange settles who gets which unique value, and puts the plan into order.
 func (w *world) arrange() error {
-	w.createGroups()
-	before := w.changedSources()
-	claims := w.claims()
-	w.plan.Arrange(claims, w.holder)
-	after := w.changedSources()
-	for d := range before {
-		if !after[d] { // nothing is left of it but a note
+	if err := w.plan.Arrange(w.uniqueKey, w.holder); err != nil {
+		return err
+	}
+	err := w.plan.Operations.Dropped(func(o plan.Operation) { // nothing is left of it but a note
+		if o.SourceID != "" && w.source.Position(o.SourceID) >= 0 {
 			w.classes.add(diff.Skipped)
-			delete(w.changed, d)
+			w.changed--
 		}
+	})
+	if err != nil {
+		return err
 	}
-	w.plan.Sort()
-	return nil
+	return w.plan.Sort()
 }
 
-// createGroups adds one operation for each group that does not exist yet, before those that need it.
-func (w *world) createGroups() {
-	made := make(map[string]int)
-	need := func(o *plan.Operation, name string) {
-		seq, ok := made[name]
-		if !ok {
-			seq = len(w.plan.Operations) + len(made) + 1
-			made[name] = seq
-		}
-		o.After = append(o.After, seq)
+// uniqueKey is the folded value that a change wants for itself; empty where others may have the same.
+func (w *world) uniqueKey(side plan.Side, change plan.Change) string {
+	description := w.targetSide
+	if side == plan.Source {
+		description = w.sourceSide
 	}
-	for i := range w.plan.Operations {
-		o := &w.plan.Operations[i]
-		if o.Action == plan.GroupAdd && o.GroupID == "" {
-			need(o, o.GroupName)
-		}
-		for _, name := range o.NewGroups {
-			need(o, name)
-		}
+	spec := specOf(description, change.Attribute)
+	if !spec.Unique {
+		return ""
 	}
-	for _, name := range sortedKeys(made) {
-		o := plan.Operation{Seq: made[name], Side: plan.Target, Action: plan.CreateGroup, Account: name, GroupName: name, Reason: "the rules name it and it does not exist"}
-		w.plan.Operations = append(w.plan.Operations, o)
-		w.drafts[draftKey(o)] = &apply.Draft{}
-	}
-}
-
-// claims lists the unique values that operations want.
-func (w *world) claims() []plan.Claim {
-	var claims []plan.Claim
-	for i, o := range w.plan.Operations {
-		if o.Action != plan.Create && o.Action != plan.Update {
-			continue
-		}
-		side := w.targetSide
-		if o.Side == plan.Source {
-			side = w.sourceSide
-		}
-		for j, change := range o.Changes {
-			spec := specOf(side, change.Attribute)
-			if !spec.Unique {
-				continue
-			}
-			if key := mapping.Key(change.After, spec); key != "" {
-				claims = append(claims, plan.Claim{Op: i, Change: j, Attribute: change.Attribute, Key: key})
-			}
-		}
-	}
-	return claims
+	return mapping.Key(change.After, spec)
 }
 
 // holder tells which account holds a unique value now.

@@ -20,27 +20,30 @@ func (w *world) decideUnlinked(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		c := diff.Case{Source: w.sourceRecord(account)}
+		c, err := w.unlinkedCase(ctx, account)
+		if err != nil {
+			return err
+		}
 		if w.unclear[account.ID] {
 			w.note(plan.NoteUnknown, c, "an earlier run was cut off while it created this account, and whether it exists cannot be told yet")
 			w.tally(c, diff.Skipped)
 			return nil
 		}
-		if c.Source.Out.Scope == mapping.Yes {
-			candidates, err := w.candidates(ctx, c.Source)
-			if err != nil {
-				return err
-			}
-			c.Candidates = candidates
-			if len(candidates) == 1 {
-				if err := w.shared(ctx, &c, state.Link{LinkHead: state.LinkHead{TargetID: candidates[0].Record.Account.ID}}); err != nil {
-					return err
-				}
-			}
-		}
-		w.take(c, nil, w.decider.Decide(c))
-		return nil
+		return w.take(c, nil, w.decider.Decide(c))
 	})
+}
+
+// unlinkedCase gathers what is known of a source account without a link.
+func (w *world) unlinkedCase(ctx context.Context, account directory.Account) (diff.Case, error) {
+	c := diff.Case{Source: w.sourceRecord(account)}
+	if c.Source.Out.Scope != mapping.Yes {
+		return c, nil
+	}
+	var err error
+	if c.Candidates, err = w.candidates(ctx, c.Source); err != nil || len(c.Candidates) != 1 {
+		return c, err
+	}
+	return c, w.shared(ctx, &c, state.Link{LinkHead: state.LinkHead{TargetID: c.Candidates[0].Record.Account.ID}})
 }
 
 // candidates looks for the other half of an account, by each match attribute in order; the first that finds somebody decides.
@@ -133,8 +136,7 @@ func (w *world) decideTargets(ctx context.Context) error {
 		if w.knownInSource(account) || !w.source.Certificate.Complete {
 			return nil
 		}
-		w.take(c, nil, w.decider.Decide(c))
-		return nil
+		return w.take(c, nil, w.decider.Decide(c))
 	})
 }
 

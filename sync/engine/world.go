@@ -11,7 +11,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/rollcall-sync/rollcall/sync/apply"
 	"github.com/rollcall-sync/rollcall/sync/diff"
 	"github.com/rollcall-sync/rollcall/sync/directory"
 	"github.com/rollcall-sync/rollcall/sync/guard"
@@ -56,10 +55,11 @@ type world struct {
 	approved []string
 	counts   Counts
 	classes  classes
-	// classOf remembers the class of source accounts with operations, which apply may turn into failed.
-	drafts   map[string]*apply.Draft
-	changed  map[*apply.Draft]bool
-	warnings []string
+	// changed counts the source accounts with operations, which apply may turn into failed.
+	changed   int
+	newGroups map[string]int // numbers of the operations that make groups
+	scratch   *snapshot.Scratch
+	warnings  []string
 	// inSource and inTarget tell which positions of the listings have a link; linkedTargets counts those of the target.
 	inSource, inTarget []bool
 	linkedTargets      int
@@ -74,11 +74,11 @@ type world struct {
 // open checks the rules before anything is read.
 func (e *Engine) open(ctx context.Context, job Job) (*world, error) {
 	w := &world{
-		engine: e, job: job, sync: job.Sync, started: e.options.Now(), drafts: make(map[string]*apply.Draft), changed: make(map[*apply.Draft]bool),
+		engine: e, job: job, sync: job.Sync, started: e.options.Now(), newGroups: make(map[string]int), scratch: snapshot.NewScratch(e.options.Snapshots),
 		gone: make(map[string]bool), targetGone: make(map[string]bool), recovered: make(map[string]state.Link), unclear: make(map[string]bool),
 		sourceSide: job.Source.Describe(), targetSide: job.Target.Describe(),
 	}
-	w.plan = plan.Plan{Sync: job.Sync.Name, Operations: []plan.Operation{}, Notes: []plan.Note{}}
+	w.plan = plan.Plan{Sync: job.Sync.Name, Operations: plan.NewList(w.scratch), Notes: []plan.Note{}}
 	if w.sync.Attributes == nil {
 		w.sync.Attributes = mapping.DefaultAttributes(w.sourceSide, w.targetSide)
 	}
@@ -126,6 +126,15 @@ func (e *Engine) heldLinks(ctx context.Context, sync string) (n int, err error) 
 	return n, err
 }
 
+// discard is the end of a world whose plan is not wanted any more.
+func (w *world) discard() {
+	w.close()
+	if err := w.scratch.Close(); err != nil {
+		w.engine.options.Log.Warn("what was set aside on disk could not be removed", "error", err)
+	}
+}
+
+// close ends the reading of the listings. The scratch file stays while the plan is wanted.
 func (w *world) close() {
 	for _, s := range []*snapshot.Snapshot{w.source, w.target} {
 		if s != nil {
@@ -320,7 +329,7 @@ func (w *world) judge(ctx context.Context) error {
 		Guarded: w.guarded, Approved: w.approved, Approve: command,
 	})
 	if w.verdict.Token != "" {
-		return w.engine.offerApproval(ctx, w.sync.Name, w.verdict.Token, w.plan.Keys())
+		return w.engine.offerApproval(ctx, w.sync.Name, w.verdict.Token, w.verdict.Keys)
 	}
 	return nil
 }
@@ -342,20 +351,25 @@ func (w *world) guarded(side plan.Side, id string) string {
 }
 
 // prepared returns the plan for people.
-func (w *world) prepared() *Prepared {
+func (w *world) prepared() (*Prepared, error) {
 	w.counts.take(w.classes)
 	w.counts.countNotes(w.plan.Notes)
-	w.counts.Changed += len(w.changedSources())
+	w.counts.Changed += w.changed
+	notices, err := w.notices()
 	return &Prepared{
 		Plan: &w.plan, Verdict: w.verdict, Certificate: CertificatePair{w.source.Certificate, w.target.Certificate},
-		Counts: w.counts, Requests: w.spent(), Notices: w.notices(), Seconds: w.engine.options.Now().Sub(w.started).Seconds(), Warnings: w.warnings,
-	}
+		Counts: w.counts, Requests: w.spent(), Notices: notices, Seconds: w.engine.options.Now().Sub(w.started).Seconds(), Warnings: w.warnings,
+		scratch: w.scratch,
+	}, err
 }
 
 // notices counts the mails that the plan would cause and that Rollcall cannot switch off.
-func (w *world) notices() map[string]int {
+func (w *world) notices() (map[string]int, error) {
 	counts := make(map[string]int)
-	for _, o := range w.plan.Operations {
+	if len(w.sourceSide.Notices)+len(w.targetSide.Notices) == 0 {
+		return counts, nil
+	}
+	err := w.plan.Operations.Each(func(_ int, o plan.Operation) error {
 		side := w.targetSide
 		if o.Side == plan.Source {
 			side = w.sourceSide
@@ -369,6 +383,7 @@ func (w *world) notices() map[string]int {
 				counts[notice.Text]++
 			}
 		}
-	}
-	return counts
+		return nil
+	})
+	return counts, err
 }

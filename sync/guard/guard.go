@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cespare/xxhash/v2"
+
 	"github.com/rollcall-sync/rollcall/sync/plan"
 	"github.com/rollcall-sync/rollcall/sync/rules"
 )
@@ -39,6 +41,8 @@ type Verdict struct {
 	Reasons []Reason `json:"reasons,omitempty"`
 	// Token names the plan for its approval; empty where approving is not possible.
 	Token string `json:"token,omitempty"`
+	// Keys are the identities of the refused operations, sorted: what an approval under the token covers.
+	Keys []string `json:"-"`
 	// Command approves this plan and nothing beyond it.
 	Command string `json:"command,omitempty"`
 }
@@ -53,14 +57,18 @@ type Reason struct {
 const mostNames = 10
 
 // Judge returns the verdict. The lockout rule cannot be approved; the others can, and an approval covers the operations
-// of the approved plan and nothing beyond them.
+// of the approved plan and nothing beyond them. A plan that cannot be read is refused.
 func Judge(in Input) Verdict {
-	var v Verdict
-	if reason, ok := lockout(in); !ok {
-		return Verdict{Refused: true, Reasons: []Reason{reason}}
+	seen, err := look(in)
+	if err != nil {
+		return Verdict{Refused: true, Reasons: []Reason{{Rule: "plan", Message: err.Error()}}}
 	}
-	for _, rule := range []func(Input) (Reason, bool){removals, creations, updates, changedRules, moved} {
-		if reason, ok := rule(in); !ok {
+	if seen.lockout != "" {
+		return Verdict{Refused: true, Reasons: []Reason{{Rule: "lockout", Message: seen.lockout}}}
+	}
+	var v Verdict
+	for _, rule := range []func(Input, *sums) (Reason, bool){removals, creations, updates, changedRules, moved} {
+		if reason, ok := rule(in, seen); !ok {
 			v.Reasons = append(v.Reasons, reason)
 		}
 	}
@@ -68,111 +76,152 @@ func Judge(in Input) Verdict {
 		return v
 	}
 	if in.Approved != nil {
-		beyond := beyondApproval(in)
-		if len(beyond) == 0 {
+		if seen.beyond.n == 0 {
 			return Verdict{}
 		}
 		v.Reasons = append(v.Reasons, Reason{Rule: "approval", Message: fmt.Sprintf(
-			"the approval covers another plan: %s came up since (%s)", count(len(beyond), "operation"), names(beyond))})
+			"the approval covers another plan: %s came up since (%s)", count(seen.beyond.n, "operation"), seen.beyond.names())})
 	}
-	v.Refused = true
-	v.Token = in.Plan.Token()
+	keys, err := in.Plan.Keys()
+	if err != nil {
+		return Verdict{Refused: true, Reasons: []Reason{{Rule: "plan", Message: err.Error()}}}
+	}
+	v.Refused, v.Keys, v.Token = true, keys, plan.Token(in.Plan.Sync, keys)
 	v.Command = strings.TrimSpace(in.Approve + " " + v.Token)
 	return v
 }
 
-// lockout makes sure once more that nobody is touched who never may be. The diff leaves those out; a plan that names one
+// sums is what the rules look at, from one reading of the plan.
+type sums struct {
+	lockout                               string
+	all, losers, created, changed, beyond group
+}
+
+// look reads the plan once.
+func look(in Input) (*sums, error) {
+	s := &sums{}
+	err := in.Plan.Operations.Each(func(_ int, o plan.Operation) error {
+		if why := lockedOut(in, o); why != "" && s.lockout == "" {
+			s.lockout = fmt.Sprintf("%s of %s would write an account that is never written (%s)", o.Action, o.Account, why)
+		}
+		written := string(o.Side) + "\x00" + o.WrittenID()
+		pair := string(o.Side) + "\x00" + o.SourceID + "\x00" + o.TargetID
+		s.all.add("", o)
+		switch {
+		case o.Action.Loss():
+			s.losers.add(written, o)
+		case o.Action == plan.Create:
+			s.created.add(pair, o)
+		case o.Action == plan.Update || o.Action == plan.GroupAdd || o.Action == plan.Activate:
+			s.changed.add(pair, o)
+		}
+		if in.Approved != nil {
+			if _, ok := slices.BinarySearch(in.Approved, o.Key()); !ok {
+				s.beyond.add("", o)
+			}
+		}
+		return nil
+	})
+	return s, err
+}
+
+// lockedOut makes sure once more that nobody is touched who never may be. The diff leaves those out; a plan that names one
 // all the same is a fault of the program, or was edited.
-func lockout(in Input) (Reason, bool) {
-	if in.Guarded == nil {
-		return Reason{}, true
+func lockedOut(in Input, o plan.Operation) string {
+	if in.Guarded == nil || o.WrittenID() == "" || o.Action == plan.Link {
+		return ""
 	}
-	for _, o := range in.Plan.Operations {
-		if o.WrittenID() == "" || o.Action == plan.Link {
-			continue
-		}
-		if why := in.Guarded(o.Side, o.WrittenID()); why != "" {
-			return Reason{Rule: "lockout", Message: fmt.Sprintf("%s of %s would write an account that is never written (%s)", o.Action, o.Account, why)}, false
-		}
+	return in.Guarded(o.Side, o.WrittenID())
+}
+
+// group counts operations, or accounts with such, and remembers the first names.
+type group struct {
+	n        int
+	accounts map[uint64]struct{} // hashes, so that a million cost little
+	who      map[uint64]struct{}
+	first    []string
+}
+
+// add counts an operation: each of them where who is empty, otherwise each who once.
+func (g *group) add(who string, o plan.Operation) {
+	if g.accounts == nil {
+		g.accounts, g.who = make(map[uint64]struct{}), make(map[uint64]struct{})
 	}
-	return Reason{}, true
+	if who != "" {
+		hash := xxhash.Sum64String(who)
+		if _, again := g.who[hash]; again {
+			return
+		}
+		g.who[hash] = struct{}{}
+	}
+	g.n++
+	hash := xxhash.Sum64String(o.Account)
+	if _, again := g.accounts[hash]; again {
+		return
+	}
+	g.accounts[hash] = struct{}{}
+	if len(g.first) < mostNames {
+		g.first = append(g.first, o.Account)
+	}
+}
+
+// names lists the first accounts by name, each once.
+func (g *group) names() string {
+	if more := len(g.accounts) - len(g.first); more > 0 {
+		return strings.Join(g.first, ", ") + fmt.Sprintf(" and %d more", more)
+	}
+	return strings.Join(g.first, ", ")
 }
 
 // removals is one budget for every loss of access on either side, counted in accounts.
-func removals(in Input) (Reason, bool) {
-	losers := in.Plan.Losers()
+func removals(in Input, seen *sums) (Reason, bool) {
 	allowed, limited := in.Limits.Removals.Of(in.Linked)
-	if !limited || len(losers) <= max(allowed, in.Limits.RemovalsFloor) {
+	if !limited || seen.losers.n <= max(allowed, in.Limits.RemovalsFloor) {
 		return Reason{}, true
 	}
 	message := fmt.Sprintf("%s would lose access; limits.removals %s of %s allows %d (never less than limits.removals_floor %d): %s",
-		count(len(losers), "account"), in.Limits.Removals, count(in.Linked, "linked account"), max(allowed, in.Limits.RemovalsFloor),
-		in.Limits.RemovalsFloor, names(losers))
+		count(seen.losers.n, "account"), in.Limits.Removals, count(in.Linked, "linked account"), max(allowed, in.Limits.RemovalsFloor),
+		in.Limits.RemovalsFloor, seen.losers.names())
 	if usual := usually(in.UsualRemovals); usual != "" {
 		message += "; " + usual
 	}
 	return Reason{Rule: "removals", Message: message}, false
 }
 
-func creations(in Input) (Reason, bool) {
-	return within(in, "creations", in.Limits.Creations, func(o plan.Operation) bool { return o.Action == plan.Create })
+func creations(in Input, seen *sums) (Reason, bool) {
+	return within(in, "creations", in.Limits.Creations, &seen.created)
 }
 
-func updates(in Input) (Reason, bool) {
-	return within(in, "updates", in.Limits.Updates, func(o plan.Operation) bool {
-		return o.Action == plan.Update || o.Action == plan.GroupAdd || o.Action == plan.Activate
-	})
+func updates(in Input, seen *sums) (Reason, bool) {
+	return within(in, "updates", in.Limits.Updates, &seen.changed)
 }
 
-// within compares the accounts with matching operations with one limit.
-func within(in Input, rule string, limit rules.Amount, matches func(plan.Operation) bool) (Reason, bool) {
+// within compares the accounts with some kind of operations with one limit.
+func within(in Input, rule string, limit rules.Amount, hits *group) (Reason, bool) {
 	allowed, limited := limit.Of(in.Linked)
-	if !limited {
-		return Reason{}, true
-	}
-	var hits []plan.Operation
-	seen := make(map[string]bool)
-	for _, o := range in.Plan.Operations {
-		who := string(o.Side) + "\x00" + o.SourceID + "\x00" + o.TargetID
-		if matches(o) && !seen[who] {
-			seen[who] = true
-			hits = append(hits, o)
-		}
-	}
-	if len(hits) <= allowed {
+	if !limited || hits.n <= allowed {
 		return Reason{}, true
 	}
 	return Reason{Rule: rule, Message: fmt.Sprintf("%s in %s; limits.%s %s of %s allows %d: %s",
-		count(len(hits), "account"), rule, rule, limit, count(in.Linked, "linked account"), allowed, names(hits))}, false
+		count(hits.n, "account"), rule, rule, limit, count(in.Linked, "linked account"), allowed, hits.names())}, false
 }
 
 // changedRules makes the first run after an edit of the scope or the rules plan-only.
-func changedRules(in Input) (Reason, bool) {
-	if in.RulesChanged == "" || len(in.Plan.Operations) == 0 {
+func changedRules(in Input, seen *sums) (Reason, bool) {
+	if in.RulesChanged == "" || seen.all.n == 0 {
 		return Reason{}, true
 	}
 	return Reason{Rule: "rules", Message: fmt.Sprintf("scope or rules were changed since %s; this plan of %s needs approval once: %s",
-		in.RulesChanged, count(len(in.Plan.Operations), "operation"), names(in.Plan.Operations))}, false
+		in.RulesChanged, count(seen.all.n, "operation"), seen.all.names())}, false
 }
 
 // moved makes the first run against another place plan-only.
-func moved(in Input) (Reason, bool) {
-	if in.Moved == "" || len(in.Plan.Operations) == 0 {
+func moved(in Input, seen *sums) (Reason, bool) {
+	if in.Moved == "" || seen.all.n == 0 {
 		return Reason{}, true
 	}
 	return Reason{Rule: "place", Message: fmt.Sprintf("%s; if it is the same site under a new address, this plan of %s needs approval once, otherwise use a state file of its own: %s",
-		in.Moved, count(len(in.Plan.Operations), "operation"), names(in.Plan.Operations))}, false
-}
-
-// beyondApproval returns the operations that the approval does not name.
-func beyondApproval(in Input) []plan.Operation {
-	var beyond []plan.Operation
-	for _, o := range in.Plan.Operations {
-		if _, ok := slices.BinarySearch(in.Approved, o.Key()); !ok {
-			beyond = append(beyond, o)
-		}
-	}
-	return beyond
+		in.Moved, count(seen.all.n, "operation"), seen.all.names())}, false
 }
 
 // usually compares with the runs before.
@@ -182,22 +231,6 @@ func usually(removals []int) string {
 	}
 	sorted := slices.Sorted(slices.Values(removals))
 	return fmt.Sprintf("in the last %s it was %d at most, %d in the middle", count(len(sorted), "run"), sorted[len(sorted)-1], sorted[len(sorted)/2])
-}
-
-// names lists the first accounts by name, each once.
-func names(operations []plan.Operation) string {
-	var list []string
-	seen := make(map[string]bool)
-	for _, o := range operations {
-		if !seen[o.Account] && len(list) < mostNames {
-			list = append(list, o.Account)
-		}
-		seen[o.Account] = true
-	}
-	if more := len(seen) - len(list); more > 0 {
-		return strings.Join(list, ", ") + fmt.Sprintf(" and %d more", more)
-	}
-	return strings.Join(list, ", ")
 }
 
 func count(n int, noun string) string {

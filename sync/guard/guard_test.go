@@ -2,7 +2,6 @@ package guard_test
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 
@@ -15,18 +14,60 @@ import (
 	"github.com/rollcall-sync/rollcall/sync/rules"
 )
 
+// operations are those of a plan, which lies in memory here.
+func operations(p *plan.Plan) []plan.Operation {
+	list, err := p.Operations.Slice(0, p.Operations.Len())
+	if err != nil {
+		panic(err)
+	}
+	return list
+}
+
+// add appends operations to a plan.
+func add(p *plan.Plan, more ...plan.Operation) {
+	p.Operations = plan.Of(append(operations(p), more...)...)
+}
+
+// change edits one operation of a plan.
+func change(p *plan.Plan, i int, edit func(*plan.Operation)) {
+	list := operations(p)
+	edit(&list[i])
+	p.Operations = plan.Of(list...)
+}
+
+func keys(p *plan.Plan) []string {
+	list, err := p.Keys()
+	if err != nil {
+		panic(err)
+	}
+	return list
+}
+
+func token(p *plan.Plan) string { return plan.Token(p.Sync, keys(p)) }
+
+// losers counts the accounts of either side that an operation takes access from.
+func losers(p *plan.Plan) int {
+	who := make(map[string]bool)
+	for _, o := range operations(p) {
+		if o.Action.Loss() {
+			who[string(o.Side)+o.WrittenID()] = true
+		}
+	}
+	return len(who)
+}
+
 // planOf has n operations of one action on n accounts, p01 to pNN.
 func planOf(action plan.Action, n int) *plan.Plan {
-	p := &plan.Plan{Sync: "staff"}
+	var list []plan.Operation
 	for i := range n {
 		who := fmt.Sprintf("p%02d", i+1)
 		o := plan.Operation{Seq: i + 1, Side: plan.Target, Action: action, Account: who, SourceID: "s-" + who, TargetID: "t-" + who}
 		if action == plan.Create {
 			o.TargetID = ""
 		}
-		p.Operations = append(p.Operations, o)
+		list = append(list, o)
 	}
-	return p
+	return &plan.Plan{Sync: "staff", Operations: plan.Of(list...)}
 }
 
 func limits(change func(*rules.Limits)) rules.Limits {
@@ -89,7 +130,7 @@ func TestRemovalsAtBelowAndAboveTheLimit(t *testing.T) {
 func TestAllLossesOfAccessShareOneBudget(t *testing.T) {
 	t.Parallel()
 	p := planOf(plan.Deactivate, 2)
-	p.Operations = append(p.Operations,
+	add(p,
 		plan.Operation{Side: plan.Target, Action: plan.GroupRemove, Account: "p01", SourceID: "s-p01", TargetID: "t-p01"}, // counted already
 		plan.Operation{Side: plan.Target, Action: plan.GroupRemove, Account: "x", SourceID: "s-x", TargetID: "t-x"},
 	)
@@ -97,7 +138,7 @@ func TestAllLossesOfAccessShareOneBudget(t *testing.T) {
 	if v := judge(); v.Refused {
 		t.Errorf("three accounts: %+v", v)
 	}
-	p.Operations = append(p.Operations, plan.Operation{Side: plan.Source, Action: plan.Deactivate, Account: "y", SourceID: "s-y", TargetID: "t-y"})
+	add(p, plan.Operation{Side: plan.Source, Action: plan.Deactivate, Account: "y", SourceID: "s-y", TargetID: "t-y"})
 	if v := judge(); !v.Refused {
 		t.Errorf("four accounts, one of them in the source: %+v", v)
 	}
@@ -136,7 +177,7 @@ func TestSeveralOperationsOnOneAccountAreOneAccount(t *testing.T) {
 	t.Parallel()
 	p := planOf(plan.Update, 2)
 	for _, action := range []plan.Action{plan.GroupAdd, plan.Activate, plan.GroupAdd} {
-		p.Operations = append(p.Operations, planOf(action, 2).Operations...)
+		add(p, operations(planOf(action, 2))...)
 	}
 	if v := guard.Judge(guard.Input{Plan: p, Linked: 20, Limits: limits(func(l *rules.Limits) { l.Updates = amount(t, "2") })}); v.Refused {
 		t.Errorf("%+v", v)
@@ -160,7 +201,7 @@ func TestTheFirstRunAgainstAnotherPlaceIsPlanOnly(t *testing.T) {
 	if v := guard.Judge(in); !v.Refused || v.Reasons[0].Rule != "place" {
 		t.Errorf("one update: %+v", v)
 	}
-	in.Approved = in.Plan.Keys()
+	in.Approved = keys(in.Plan)
 	if v := guard.Judge(in); v.Refused {
 		t.Errorf("approved: %+v", v)
 	}
@@ -233,7 +274,7 @@ func TestMessagesWordByWord(t *testing.T) {
 		if difference := cmp.Diff(c.want, got.Reasons); difference != "" {
 			t.Errorf("%s (want, got):\n%s", c.name, difference)
 		}
-		if !got.Refused || got.Token != c.in.Plan.Token() || got.Command != "rollcall sync staff --approve "+got.Token {
+		if !got.Refused || got.Token != token(c.in.Plan) || got.Command != "rollcall sync staff --approve "+got.Token {
 			t.Errorf("%s: %+v", c.name, got)
 		}
 	}
@@ -242,7 +283,7 @@ func TestMessagesWordByWord(t *testing.T) {
 func TestNamesAreListedOnce(t *testing.T) {
 	t.Parallel()
 	p := planOf(plan.Update, 3)
-	p.Operations = append(p.Operations, planOf(plan.GroupAdd, 3).Operations...)
+	add(p, operations(planOf(plan.GroupAdd, 3))...)
 	got := guard.Judge(guard.Input{Plan: p, Limits: limits(nil), RulesChanged: "run 7"}).Reasons[0].Message
 	if want := "scope or rules were changed since run 7; this plan of 6 operations needs approval once: p01, p02, p03"; got != want {
 		t.Errorf("%q, want %q", got, want)
@@ -252,7 +293,7 @@ func TestNamesAreListedOnce(t *testing.T) {
 func TestAnApprovalCoversItsPlanAndNothingBeyond(t *testing.T) {
 	t.Parallel()
 	five := guard.Input{Plan: planOf(plan.Deactivate, 5), Linked: 20, Limits: limits(nil), Approve: "rollcall sync staff --approve"}
-	approved := five.Plan.Keys()
+	approved := keys(five.Plan)
 
 	exact := five
 	exact.Approved = approved
@@ -267,7 +308,7 @@ func TestAnApprovalCoversItsPlanAndNothingBeyond(t *testing.T) {
 	beyond := exact
 	beyond.Plan = planOf(plan.Deactivate, 7)
 	v := guard.Judge(beyond)
-	if !v.Refused || len(v.Reasons) != 2 || v.Token != beyond.Plan.Token() {
+	if !v.Refused || len(v.Reasons) != 2 || v.Token != token(beyond.Plan) {
 		t.Fatalf("more than was approved: %+v", v)
 	}
 	want := guard.Reason{Rule: "approval", Message: "the approval covers another plan: 2 operations came up since (p06, p07)"}
@@ -295,10 +336,10 @@ func TestAnApprovalCoversValuesToo(t *testing.T) {
 	t.Parallel()
 	with := func(value string) *plan.Plan {
 		p := planOf(plan.Update, 1)
-		p.Operations[0].Changes = []plan.Change{{Attribute: "email", After: directory.Text(value)}}
+		change(p, 0, func(o *plan.Operation) { o.Changes = []plan.Change{{Attribute: "email", After: directory.Text(value)}} })
 		return p
 	}
-	in := guard.Input{Plan: with("a@example.com"), Limits: limits(nil), RulesChanged: "run 7", Approved: with("a@example.com").Keys()}
+	in := guard.Input{Plan: with("a@example.com"), Limits: limits(nil), RulesChanged: "run 7", Approved: keys(with("a@example.com"))}
 	if v := guard.Judge(in); v.Refused {
 		t.Errorf("the approved value: %+v", v)
 	}
@@ -311,7 +352,7 @@ func TestAnApprovalCoversValuesToo(t *testing.T) {
 func TestTheLockoutRuleCannotBeApproved(t *testing.T) {
 	t.Parallel()
 	p := planOf(plan.Deactivate, 2)
-	in := guard.Input{Plan: p, Linked: 20, Limits: limits(nil), Approved: p.Keys(), Approve: "rollcall sync staff --approve", RulesChanged: "run 7"}
+	in := guard.Input{Plan: p, Linked: 20, Limits: limits(nil), Approved: keys(p), Approve: "rollcall sync staff --approve", RulesChanged: "run 7"}
 	in.Guarded = func(side plan.Side, id string) string {
 		if side == plan.Target && id == "t-p02" {
 			return "role administrator"
@@ -324,13 +365,13 @@ func TestTheLockoutRuleCannotBeApproved(t *testing.T) {
 	if difference := cmp.Diff(want, guard.Judge(in)); difference != "" {
 		t.Errorf("(want, got):\n%s", difference)
 	}
-	p.Operations[1].Action = plan.Link // writes to the state alone
-	in.Approved = p.Keys()
+	change(p, 1, func(o *plan.Operation) { o.Action = plan.Link }) // writes to the state alone
+	in.Approved = keys(p)
 	if v := guard.Judge(in); v.Refused {
 		t.Errorf("a link: %+v", v)
 	}
 	create := planOf(plan.Create, 1)
-	in.Plan, in.Approved, in.Guarded = create, create.Keys(), func(plan.Side, string) string { return "everybody" }
+	in.Plan, in.Approved, in.Guarded = create, keys(create), func(plan.Side, string) string { return "everybody" }
 	if v := guard.Judge(in); v.Refused {
 		t.Errorf("an account that does not exist yet: %+v", v)
 	}
@@ -342,7 +383,7 @@ func TestLawsOfVerdicts(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := &plan.Plan{Sync: "staff"}
 		for range rapid.IntRange(0, 12).Draw(t, "operations") {
-			p.Operations = append(p.Operations, planOf(rapid.SampledFrom(actions).Draw(t, "action"), 12).Operations[rapid.IntRange(0, 11).Draw(t, "who")])
+			add(p, operations(planOf(rapid.SampledFrom(actions).Draw(t, "action"), 12))[rapid.IntRange(0, 11).Draw(t, "who")])
 		}
 		in := guard.Input{
 			Plan: p, Linked: rapid.IntRange(0, 50).Draw(t, "linked"),
@@ -355,18 +396,18 @@ func TestLawsOfVerdicts(t *testing.T) {
 		if v.Refused != (len(v.Reasons) > 0) || v.Refused != (v.Token != "") {
 			t.Errorf("refused is %t with %v and token %q", v.Refused, v.Reasons, v.Token)
 		}
-		if n := len(p.Losers()); !v.Refused && n > max(in.Limits.Removals.Count, in.Limits.RemovalsFloor) {
+		if n := losers(p); !v.Refused && n > max(in.Limits.Removals.Count, in.Limits.RemovalsFloor) {
 			t.Errorf("%d lose access", n)
 		}
 		if again := guard.Judge(in); !cmp.Equal(v, again) {
 			t.Errorf("the same plan is judged %+v and %+v", v, again)
 		}
-		in.Approved = p.Keys()
+		in.Approved = keys(p)
 		if approved := guard.Judge(in); approved.Refused {
 			t.Errorf("approved, and refused: %+v", approved)
 		}
 		smaller := *p
-		smaller.Operations = slices.Clone(p.Operations[:len(p.Operations)/2])
+		smaller.Operations = plan.Of(operations(p)[:p.Operations.Len()/2]...)
 		in.Plan = &smaller
 		if part := guard.Judge(in); part.Refused {
 			t.Errorf("a part of what was approved is refused: %+v", part)

@@ -130,9 +130,9 @@ func (o Operation) Key() string {
 
 // Plan is the ordered list of operations of one sync.
 type Plan struct {
-	Sync       string      `json:"sync"`
-	Operations []Operation `json:"operations"`
-	Notes      []Note      `json:"notes"`
+	Sync       string `json:"sync"`
+	Operations List   `json:"operations"`
+	Notes      []Note `json:"notes"`
 }
 
 // Note is something that the plan leaves alone and says so: an ambiguous match, a privileged account, an operation that the
@@ -161,33 +161,11 @@ const (
 )
 
 // Sort puts operations into the order of a run and numbers them. Numbers in After are translated.
-func (p *Plan) Sort() {
-	slices.SortStableFunc(p.Operations, compare)
-	translate := make(map[int]int, len(p.Operations))
-	for i := range p.Operations {
-		translate[p.Operations[i].Seq] = i + 1
-	}
-	for i := range p.Operations {
-		o := &p.Operations[i]
-		o.Seq = i + 1
-		for j, seq := range o.After {
-			o.After[j] = translate[seq]
-		}
-		slices.Sort(o.After)
-	}
+func (p *Plan) Sort() error {
 	slices.SortFunc(p.Notes, func(a, b Note) int {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Account, b.Account), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Message, b.Message))
 	})
-}
-
-func compare(a, b Operation) int {
-	return cmp.Or(
-		cmp.Compare(a.Action.Phase(), b.Action.Phase()),
-		-cmp.Compare(a.Side, b.Side),
-		-compareBool(a.Temporary, b.Temporary),
-		cmp.Compare(a.Account, b.Account), cmp.Compare(a.SourceID, b.SourceID), cmp.Compare(a.TargetID, b.TargetID),
-		cmp.Compare(a.Action, b.Action), cmp.Compare(a.GroupName, b.GroupName), cmp.Compare(a.GroupID, b.GroupID),
-	)
+	return p.Operations.sort()
 }
 
 func compareBool(a, b bool) int {
@@ -202,43 +180,35 @@ func compareBool(a, b bool) int {
 }
 
 // Keys returns the identities of all operations, sorted: what an approval covers.
-func (p *Plan) Keys() []string {
-	keys := make([]string, 0, len(p.Operations))
-	for _, o := range p.Operations {
+func (p *Plan) Keys() ([]string, error) {
+	keys := make([]string, 0, p.Operations.Len())
+	err := p.Operations.Each(func(_ int, o Operation) error {
 		keys = append(keys, o.Key())
-	}
+		return nil
+	})
 	slices.Sort(keys)
-	return keys
+	return keys, err
 }
 
-// Token is a short name for this set of operations, for the command that approves it.
-func (p *Plan) Token() string {
-	sum := sha256.Sum256([]byte(p.Sync + "\n" + strings.Join(p.Keys(), "\n")))
-	return hex.EncodeToString(sum[:5])
+// Token is a short name for a set of operations, given by their sorted keys, for the command that approves it.
+func Token(sync string, keys []string) string {
+	sum := sha256.New()
+	sum.Write([]byte(sync))
+	for _, key := range keys {
+		sum.Write([]byte("\n" + key))
+	}
+	return hex.EncodeToString(sum.Sum(nil)[:5])
 }
 
 // Counts returns how many operations of each action the plan has, per side. The first half of an exchange of values is not
 // counted: nobody asked for it.
 func (p *Plan) Counts() map[Side]map[Action]int {
 	counts := map[Side]map[Action]int{Source: {}, Target: {}}
-	for _, o := range p.Operations {
-		if !o.Temporary {
-			counts[o.Side][o.Action]++
+	for position := range p.Operations.Len() {
+		i := p.Operations.itemAt(position)
+		if !i.first {
+			counts[i.sideOf()][phases[i.action]]++
 		}
 	}
 	return counts
-}
-
-// Losers returns the accounts that lose access, each once, in the order of the plan.
-func (p *Plan) Losers() []Operation {
-	var losers []Operation
-	seen := make(map[string]bool)
-	for _, o := range p.Operations {
-		who := string(o.Side) + "\x00" + o.WrittenID()
-		if o.Action.Loss() && !seen[who] {
-			seen[who] = true
-			losers = append(losers, o)
-		}
-	}
-	return losers
 }

@@ -48,16 +48,21 @@ func quoted(v directory.Value) string { return fmt.Sprintf("%q", v.String()) }
 func (p *Plan) WriteTable(out io.Writer, most int) error {
 	table := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(table, "SIDE\tACTION\tACCOUNT\tCHANGES\tWHY")
-	for i, o := range p.Operations {
-		if most > 0 && i == most {
-			break
+	shown := p.Operations.Len()
+	if most > 0 {
+		shown = min(shown, most)
+	}
+	for i := range shown {
+		o, err := p.Operations.At(i)
+		if err != nil {
+			return err
 		}
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", o.Side, Clean(o.verb()), Clean(o.Account), Clean(o.what()), Clean(o.Reason))
 	}
 	if err := table.Flush(); err != nil {
 		return err
 	}
-	if more := len(p.Operations) - most; most > 0 && more > 0 {
+	if more := p.Operations.Len() - shown; more > 0 {
 		_, err := fmt.Fprintf(out, "… and %d more operations\n", more)
 		return err
 	}

@@ -40,21 +40,24 @@ func (t town) of(id, attribute string) string {
 	return ""
 }
 
+// claim is a value that a wish wants for itself alone.
+type claim struct{ Attribute, Key string }
+
 // wish is an update ("anna: email x, username y") or, with a plus before it, a creation.
-func (t town) wishes(wishes ...string) (*plan.Plan, []plan.Claim) {
-	p := &plan.Plan{Sync: "staff-to-website"}
-	var claims []plan.Claim
+func (t town) wishes(wishes ...string) (*sheet, []claim) {
+	p := &sheet{Sync: "staff-to-website"}
+	var claims []claim
 	for i, w := range wishes {
 		who, rest, _ := strings.Cut(w, ": ")
 		o := plan.Operation{Seq: i + 1, Side: plan.Target, Action: plan.Update, Account: who, SourceID: "s-" + who, TargetID: who, Revision: "1"}
 		if name, creation := strings.CutPrefix(who, "+"); creation {
 			o.Action, o.Account, o.SourceID, o.TargetID, o.Revision = plan.Create, name, "s-"+name, "", ""
 		}
-		for j, part := range strings.Split(rest, ", ") {
+		for _, part := range strings.Split(rest, ", ") {
 			attribute, value, _ := strings.Cut(part, " ")
 			o.Changes = append(o.Changes, plan.Change{Attribute: attribute, Before: directory.Text(t.of(o.TargetID, attribute)), After: directory.Text(value)})
 			if attribute != "title" && value != "" {
-				claims = append(claims, plan.Claim{Op: i, Change: j, Attribute: attribute, Key: value})
+				claims = append(claims, claim{attribute, value})
 			}
 		}
 		p.Operations = append(p.Operations, o)
@@ -63,7 +66,7 @@ func (t town) wishes(wishes ...string) (*plan.Plan, []plan.Claim) {
 }
 
 // steps prints a plan in the order of a run: "2 anna email=x after 1".
-func steps(p *plan.Plan) []string {
+func steps(p *sheet) []string {
 	var list []string
 	for _, o := range p.Operations {
 		words := []string{fmt.Sprint(o.Seq), o.Account}
@@ -173,8 +176,8 @@ func TestUniqueValues(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			p, claims := c.town.wishes(c.wishes...)
-			p.Arrange(claims, c.town.holder)
+			p, _ := c.town.wishes(c.wishes...)
+			p.Arrange(c.town.holder)
 			p.Sort()
 			if difference := cmp.Diff(c.steps, steps(p)); difference != "" {
 				t.Errorf("steps (want, got):\n%s", difference)
@@ -196,8 +199,8 @@ func TestUniqueValues(t *testing.T) {
 func TestAStepAsideReachesNobodyAndIsExplained(t *testing.T) {
 	t.Parallel()
 	people := newTown("anna: email a", "anna: username aa", "bert: email b", "bert: username bb")
-	p, claims := people.wishes("anna: title Editor, email b, username bb", "bert: email a, username aa")
-	p.Arrange(claims, people.holder)
+	p, _ := people.wishes("anna: title Editor, email b, username bb", "bert: email a, username aa")
+	p.Arrange(people.holder)
 	p.Sort()
 	step, rest := p.Operations[0], p.Operations[1]
 	if !step.Temporary || step.Revision != "1" || step.Reason != "makes room: bert takes over the old value in this run" || len(step.Changes) != 2 {
@@ -218,9 +221,9 @@ func TestAStepAsideReachesNobodyAndIsExplained(t *testing.T) {
 func TestTheSidesDoNotGetInEachOthersWay(t *testing.T) {
 	t.Parallel()
 	people := newTown()
-	p, claims := people.wishes("anna: email x", "bert: email x")
+	p, _ := people.wishes("anna: email x", "bert: email x")
 	p.Operations[1].Side = plan.Source
-	p.Arrange(claims, func(side plan.Side, _, _ string) (string, string, bool) { return "carl", "CARL", side == plan.Source })
+	p.Arrange(func(side plan.Side, _, _ string) (string, string, bool) { return "carl", "CARL", side == plan.Source })
 	if len(p.Operations) != 1 || p.Operations[0].Account != "anna" || len(p.Notes) != 1 || p.Notes[0].ID != "bert" {
 		t.Errorf("%v, %+v", steps(p), p.Notes)
 	}
@@ -253,10 +256,10 @@ func TestUniquenessHoldsAtEveryStep(t *testing.T) {
 		}
 		wishes = append(wishes, "+gerd: email "+rapid.SampledFrom(values).Draw(t, "email of gerd"))
 		p, claims := people.wishes(wishes...)
-		p.Arrange(claims, people.holder)
+		p.Arrange(people.holder)
 		p.Sort()
-		again, claims := people.wishes(wishes...)
-		again.Arrange(claims, people.holder)
+		again, _ := people.wishes(wishes...)
+		again.Arrange(people.holder)
 		again.Sort()
 		if !cmp.Equal(steps(p), steps(again)) {
 			t.Errorf("the same wishes give another plan:\n%v\n%v", steps(p), steps(again))
@@ -276,7 +279,7 @@ func TestUniquenessHoldsAtEveryStep(t *testing.T) {
 
 // carryOut does each operation once all that it waits for is done, as apply does, and checks that nobody takes what
 // somebody else holds, that a change finds what it expects, and that everybody ends with what was planned.
-func (t town) carryOut(tb rapid.TB, p *plan.Plan) {
+func (t town) carryOut(tb rapid.TB, p *sheet) {
 	done := make(map[int]bool)
 	for len(done) < len(p.Operations) {
 		before := len(done)
@@ -321,12 +324,12 @@ func linkOperation(seq int, who, target, replaces string) plan.Operation {
 func TestTwoWhoMatchTheSameAccountAreNotLinked(t *testing.T) {
 	t.Parallel()
 	people := newTown("x: email x")
-	p, claims := people.wishes("anna: email x", "bert: email y", "carl: email z")
+	p, _ := people.wishes("anna: email x", "bert: email y", "carl: email z")
 	for i := range p.Operations[:2] {
 		p.Operations[i].TargetID = "x"
 	}
 	p.Operations = append(p.Operations, linkOperation(4, "anna", "x", ""), linkOperation(5, "bert", "x", ""), linkOperation(6, "carl", "carl", ""))
-	p.Arrange(claims, people.holder)
+	p.Arrange(people.holder)
 	p.Sort()
 	if got := steps(p); !cmp.Equal(got, []string{"1 carl", "2 carl email=z"}) {
 		t.Errorf("%v", got)
@@ -342,13 +345,13 @@ func TestTwoWhoMatchTheSameAccountAreNotLinked(t *testing.T) {
 
 func TestALinkThatTakesAnothersPlaceEndsWhatWasPlannedForThat(t *testing.T) {
 	t.Parallel()
-	p := &plan.Plan{Operations: []plan.Operation{
+	p := &sheet{Operations: []plan.Operation{
 		{Seq: 1, Side: plan.Target, Action: plan.Deactivate, Account: "anna", SourceID: "s-old", TargetID: "x"},
 		{Seq: 2, Side: plan.Target, Action: plan.Deactivate, Account: "bert", SourceID: "s-bert", TargetID: "y"},
 		linkOperation(3, "anna", "x", "anna"),
 		{Seq: 4, Side: plan.Target, Action: plan.Update, Account: "anna", SourceID: "s-anna", TargetID: "x"},
 	}}
-	p.Arrange(nil, newTown().holder)
+	p.Arrange(newTown().holder)
 	p.Sort()
 	var got []string
 	for _, o := range p.Operations {
@@ -362,13 +365,13 @@ func TestALinkThatTakesAnothersPlaceEndsWhatWasPlannedForThat(t *testing.T) {
 func TestAGroupIsNotMadeForWhatIsLeftOut(t *testing.T) {
 	t.Parallel()
 	people := newTown("bert: email b")
-	p, claims := people.wishes("+anna: email b", "+carl: email c")
+	p, _ := people.wishes("+anna: email b", "+carl: email c")
 	group := func(seq int, name string) plan.Operation {
 		return plan.Operation{Seq: seq, Side: plan.Target, Action: plan.CreateGroup, Account: name, GroupName: name}
 	}
 	p.Operations = append(p.Operations, group(3, "for anna"), group(4, "for both"), group(5, "for nobody"))
 	p.Operations[0].After, p.Operations[1].After = []int{3, 4}, []int{4}
-	p.Arrange(claims, people.holder)
+	p.Arrange(people.holder)
 	p.Sort()
 	if got := steps(p); !cmp.Equal(got, []string{"1 for both", "2 for nobody", "3 carl email=c after 1"}) {
 		t.Errorf("%v", got)

@@ -40,13 +40,22 @@ type spool struct {
 	offset int64
 }
 
-func newSpool(folder string) (*spool, error) {
+// temporary makes a file under a name that tells the process it belongs to.
+func temporary(folder string) (*os.File, error) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return nil, spoolError(err, folder)
 	}
 	file, err := os.CreateTemp(folder, fmt.Sprintf("reading-%d-*.tmp", os.Getpid()))
 	if err != nil {
 		return nil, spoolError(err, folder)
+	}
+	return file, nil
+}
+
+func newSpool(folder string) (*spool, error) {
+	file, err := temporary(folder)
+	if err != nil {
+		return nil, err
 	}
 	s := &spool{file: file, out: bufio.NewWriterSize(file, 1<<18)}
 	if _, err := s.write(sectionHeader, []byte(formatName)); err != nil {
