@@ -212,10 +212,37 @@ func (s *setup) load() (*config.Config, error) {
 	}})
 }
 
+// open lets each type judge its options, which contacts nobody: which of them belong together, only the type knows.
+func (s *setup) open(loaded *config.Config) error {
+	var faults []error
+	for _, configured := range loaded.Directories {
+		d, err := configured.Type.Open(configured.Settings)
+		if err == nil {
+			err = d.Close()
+		}
+		role := s.source.role
+		if configured.Name == s.target.name {
+			role = s.target.role
+		}
+		var option *directory.OptionError
+		switch {
+		case errors.As(err, &option):
+			faults = append(faults, usageError{fmt.Errorf("%s.%s: %s", role, option.Option, option.Message)})
+		case err != nil:
+			faults = append(faults, fmt.Errorf("%s: %w", role, err))
+		}
+	}
+	return errors.Join(faults...)
+}
+
 // write puts secrets and configuration in their places, readable by this user alone, and returns their names. Where it
 // fails, what it made is gone again.
 func (s *setup) write(force bool) ([]string, error) {
-	if _, err := s.load(); err != nil {
+	loaded, err := s.load()
+	if err == nil {
+		err = s.open(loaded)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("the answers make no valid configuration, so nothing was written: %w", err)
 	}
 	type file struct{ name, text string }
