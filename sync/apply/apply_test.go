@@ -54,8 +54,8 @@ func TestOneFailureDoesNotStopTheOthers(t *testing.T) {
 	if result.Done[plan.Target][plan.Update] != 2 || result.Done[plan.Target][plan.GroupAdd] != 1 || result.Done[plan.Source][plan.Update] != 1 {
 		t.Errorf("done %v", result.Done)
 	}
-	if len(result.FailedAccounts) != 1 || !result.FailedAccounts[w.drafts["bert"]] {
-		t.Errorf("two failures of one account make %d failed accounts", len(result.FailedAccounts))
+	if failed := w.failed(); len(failed) != 1 || failed[0] != "bert" {
+		t.Errorf("two failures of one account make failed accounts %v", failed)
 	}
 	if len(result.Stopped) > 0 || result.Interrupted || result.Left != 0 {
 		t.Errorf("%+v", result)
@@ -268,7 +268,7 @@ func TestStoppingBetweenTwoOperationsLeavesNothingHalfDone(t *testing.T) {
 				t.Fatal(err)
 			}
 			same(t, "log", []string{"intend 1", "website update t-anna", "done 1", "intend 2", "website update t-bert", "done 2"}, w.log)
-			if !result.Interrupted || result.Left != 3 || len(result.Failures) > 0 || len(result.FailedAccounts) > 0 || result.Done[plan.Target][plan.Update] != 2 {
+			if !result.Interrupted || result.Left != 3 || len(result.Failures) > 0 || len(w.failed()) > 0 || result.Done[plan.Target][plan.Update] != 2 {
 				t.Errorf("%+v", result)
 			}
 		})

@@ -208,8 +208,8 @@ func TestAnAccountThatWasMadeInPart(t *testing.T) {
 			if !errors.As(w.events[0].Err, &typed) || typed.Attribute != "title" || typed.Remedy != refused.Remedy {
 				t.Errorf("the event has %v", w.events[0].Err)
 			}
-			if !result.FailedAccounts[w.drafts["hans"]] || len(result.FailedAccounts) != 1 {
-				t.Errorf("failed accounts %v", result.FailedAccounts)
+			if failed := w.failed(); len(failed) != 1 || failed[0] != "hans" {
+				t.Errorf("failed accounts %v", failed)
 			}
 		})
 	}

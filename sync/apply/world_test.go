@@ -359,7 +359,7 @@ func planOf(operations ...plan.Operation) *plan.Plan {
 	for i := range operations {
 		operations[i].Seq = i + 1
 	}
-	return &plan.Plan{Sync: "staff-to-website", Operations: operations}
+	return &plan.Plan{Sync: "staff-to-website", Operations: plan.Of(operations...)}
 }
 
 // on is an operation on the target account of a person; see of for one on the source.
@@ -408,4 +408,16 @@ func failures(r apply.Result) []string {
 		list = append(list, fmt.Sprintf("%s %s %s: %s", f.Operation, f.Account, f.KindName, f.Message))
 	}
 	return list
+}
+
+// failed names the accounts whose pair has a failure.
+func (w *world) failed() []string {
+	var names []string
+	for name, draft := range w.drafts {
+		if draft.Failed() {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
