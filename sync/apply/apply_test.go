@@ -407,3 +407,92 @@ func TestCreationsGoInBulk(t *testing.T) {
 		t.Errorf("%v, %+v", failures(result), w.outcomes)
 	}
 }
+
+// TestAPairThatCannotBeWorkedOnIsLeftOut is about a link that could not be made ready.
+func TestAPairThatCannotBeWorkedOnIsLeftOut(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.draft(on(plan.Update, "anna")).Err = errors.New("its link is gone")
+	result := w.run(on(plan.Update, "anna"), on(plan.Update, "bert"), on(plan.GroupAdd, "anna"), on(plan.Update, "carl", 1))
+	same(t, "failures", []string{
+		"update anna retryable: its link is gone", "group_add anna retryable: its link is gone",
+		"update carl retryable: left out, because an operation that it depends on was not done",
+	}, failures(result))
+	same(t, "log", []string{"intend 2", "website update t-bert", "done 2"}, w.log)
+}
+
+// TestEachOperationIsFinishedOnce also where it failed or was never begun, so that its pair can be forgotten.
+func TestEachOperationIsFinishedOnce(t *testing.T) {
+	t.Parallel()
+	for _, stopped := range []bool{false, true} {
+		w := newWorld(t)
+		stop := make(chan struct{})
+		w.options.Stop = stop
+		w.target.fail = func(call string) error {
+			if call == "update t-bert" {
+				if stopped {
+					close(stop)
+				}
+				return kind(directory.Invalid)
+			}
+			return nil
+		}
+		var finished []int
+		w.options.Finished = func(o plan.Operation) { finished = append(finished, o.Seq) }
+		w.run(on(plan.Update, "anna"), on(plan.Update, "bert"), on(plan.Update, "carl", 2), on(plan.GroupAdd, "bert"), on(plan.GroupRemove, "bert"), on(plan.Deactivate, "dora"))
+		same(t, "finished", []int{1, 2, 3, 4, 5, 6}, finished)
+	}
+}
+
+// TestALongPhaseIsDoneInParts carries out more operations than are loaded at a time; the two group changes of the account at
+// the seam still go in one call.
+func TestALongPhaseIsDoneInParts(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var operations []plan.Operation
+	for i := range 5000 {
+		o := on(plan.GroupAdd, "anna")
+		o.Account, o.GroupID = fmt.Sprintf("p%04d", (i+1)/2), fmt.Sprintf("g%d", i%2) // two each, and one of them on both sides of the seam
+		operations = append(operations, o)
+	}
+	result := w.run(operations...)
+	calls := 0
+	for _, line := range w.log {
+		if strings.HasPrefix(line, "website") {
+			calls++
+		}
+	}
+	if calls != 2501 || result.Done[plan.Target][plan.GroupAdd] != 5000 || len(result.Failures) > 0 {
+		t.Errorf("%d calls, done %v, %d failures", calls, result.Done, len(result.Failures))
+	}
+}
+
+// broken is where a plan was set aside and cannot be read any more.
+type broken struct{}
+
+func (broken) Append([]byte) (int64, error)      { return 0, nil }
+func (broken) ReadAt([]byte, int64) (int, error) { return 0, errors.New("input/output error") }
+
+func TestAPlanThatCannotBeReadEndsTheRun(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := &plan.Plan{Operations: plan.NewList(broken{})}
+	for i := range 4100 { // more than a list keeps in memory
+		o := on(plan.Update, "anna")
+		if i > 4090 {
+			o = on(plan.Deactivate, "bert")
+		}
+		if err := p.Operations.Add(o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	result, err := apply.Run(t.Context(), p, w.options)
+	if err == nil || !strings.Contains(err.Error(), "input/output error") || !result.Interrupted || result.Left != 9 {
+		t.Errorf("%v, %d left", err, result.Left)
+	}
+	for _, line := range w.log {
+		if strings.Contains(line, "inactive") {
+			t.Fatalf("%s", line)
+		}
+	}
+}

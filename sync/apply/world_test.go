@@ -356,9 +356,6 @@ func (w *world) run(operations ...plan.Operation) apply.Result {
 }
 
 func planOf(operations ...plan.Operation) *plan.Plan {
-	for i := range operations {
-		operations[i].Seq = i + 1
-	}
 	return &plan.Plan{Sync: "staff-to-website", Operations: plan.Of(operations...)}
 }
 

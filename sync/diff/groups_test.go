@@ -243,3 +243,45 @@ func TestNestedGroupsAreResolvedOnceAndCyclesEnd(t *testing.T) {
 		t.Errorf("direct: %v", got)
 	}
 }
+
+// reader can be read, and nothing else.
+type reader struct{ directory.Directory }
+
+func TestPowersAreTheInterfacesThatADirectoryHas(t *testing.T) {
+	t.Parallel()
+	everything := struct {
+		reader
+		directory.Creator
+		directory.Updater
+		directory.StatusSetter
+		directory.Deleter
+		directory.GroupChanger
+		directory.GroupCreator
+	}{}
+	for _, c := range []struct {
+		of   directory.Directory
+		want diff.Powers
+	}{
+		{reader{}, diff.Powers{}},
+		{everything, allPowers},
+		{struct {
+			reader
+			directory.Updater
+			directory.GroupCreator
+		}{}, diff.Powers{Update: true, CreateGroup: true}},
+		{struct {
+			reader
+			directory.Creator
+			directory.StatusSetter
+		}{}, diff.Powers{Create: true, Status: true}},
+		{struct {
+			reader
+			directory.Deleter
+			directory.GroupChanger
+		}{}, diff.Powers{Delete: true, Groups: true}},
+	} {
+		if got := diff.PowersOf(c.of); got != c.want {
+			t.Errorf("%T: %+v, want %+v", c.of, got, c.want)
+		}
+	}
+}

@@ -122,7 +122,6 @@ func privileged(a *directory.Account) { a.Privileged = "role administrator" }
 func readOnly(a *directory.Account)   { a.ReadOnly = "kept in LDAP" }
 
 var (
-	active   = status(directory.StatusActive)
 	inactive = status(directory.StatusInactive)
 	unknown  = status(directory.StatusUnknown)
 	away     = with("department", "Away")
