@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -169,11 +170,9 @@ func (a *app) writePlan(p *engine.Prepared, limit int) error {
 	out := a.out
 	fmt.Fprintf(out, "PLAN of %s: nothing has been written\n\n", p.Plan.Sync)
 	if p.Plan.Operations.Len() > 0 {
-		var table strings.Builder
-		if err := p.Plan.WriteTable(&table, limit); err != nil {
+		if err := writeTable(out, p.Plan, limit); err != nil {
 			return err
 		}
-		fmt.Fprintln(out, fitTable(table.String(), widthOf(out)))
 	}
 	a.writeNotes(p.Plan.Notes, limit)
 	fmt.Fprintln(out, p.Summary())
@@ -203,6 +202,22 @@ func (a *app) writePlan(p *engine.Prepared, limit int) error {
 		fmt.Fprintf(out, "To approve exactly this plan: %s\n", p.Verdict.Command)
 	}
 	return nil
+}
+
+// writeTable prints the operations, wrapped to a terminal, and an empty line.
+func writeTable(out io.Writer, p *plan.Plan, limit int) error {
+	width := widthOf(out)
+	if width == 0 {
+		err := p.WriteTable(out, limit)
+		fmt.Fprintln(out)
+		return err
+	}
+	var table strings.Builder
+	if err := p.WriteTable(&table, limit); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(out, fitTable(table.String(), width))
+	return err
 }
 
 func (a *app) writeNotes(notes []plan.Note, limit int) {
