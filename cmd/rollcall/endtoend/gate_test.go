@@ -22,9 +22,10 @@ type gate struct {
 	under sync.WaitGroup
 
 	mu       sync.Mutex
-	requests []string // method and path
+	requests []string // method and address without the host
 	writes   int
 	blow     *blow
+	bend     func(w http.ResponseWriter, r *http.Request) bool
 }
 
 // blow kills a process at a write: before the server sees it, or when the server has done it and has not been heard.
@@ -54,8 +55,8 @@ func (g *gate) pass(w http.ResponseWriter, r *http.Request) {
 	g.under.Add(1)
 	defer g.under.Done()
 	g.mu.Lock()
-	g.requests = append(g.requests, r.Method+" "+r.URL.Path)
-	hit := (*blow)(nil)
+	g.requests = append(g.requests, r.Method+" "+r.URL.RequestURI())
+	hit, bend := (*blow)(nil), g.bend
 	if r.Method != http.MethodGet && r.Method != http.MethodOptions {
 		if g.writes++; g.blow != nil && g.writes == g.blow.at {
 			hit = g.blow
@@ -64,6 +65,9 @@ func (g *gate) pass(w http.ResponseWriter, r *http.Request) {
 	g.mu.Unlock()
 	if hit != nil && !hit.done {
 		g.strike(hit)
+	}
+	if bend != nil && bend(w, r) {
+		return
 	}
 	// A context that can end, or the proxy would look for the end of the connection by itself.
 	ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
@@ -123,6 +127,19 @@ func (g *gate) count(do func()) (requests []string, writes int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.requests, g.writes
+}
+
+// bent runs a function while another one looks at each request first: it may change it, or answer it and say so.
+func (g *gate) bent(bend func(w http.ResponseWriter, r *http.Request) bool, do func()) {
+	set := func(bend func(w http.ResponseWriter, r *http.Request) bool) {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		g.bend = bend
+	}
+	set(bend)
+	defer set(nil)
+	do()
+	g.under.Wait()
 }
 
 // when words a moment of a kill.
