@@ -261,3 +261,27 @@ func TestWhatWasNotFoundIsCompletedByTheNextRun(t *testing.T) {
 		}
 	}
 }
+
+// TestASiteThatRefusesAPartOfEachAccountIsNotGivenUp because it answers, and each account is made.
+func TestASiteThatRefusesAPartOfEachAccountIsNotGivenUp(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.target.fail = func(call string) error {
+		who, creation := strings.CutPrefix(call, "create ")
+		if !creation {
+			return nil
+		}
+		made := w.person("made-"+who, who)
+		made.Attributes["email"], made.Attributes["title"] = directory.Text(who+"@example.org"), directory.Value{}
+		w.target.accounts[made.ID] = made
+		return kind(directory.UnknownOutcome)
+	}
+	var creations []plan.Operation
+	for _, who := range []string{"a", "b", "c", "d", "e", "f", "g"} {
+		creations = append(creations, on(plan.Create, who))
+	}
+	result := w.run(creations...)
+	if len(result.Failures) != 7 || result.Done[plan.Target][plan.Create] != 7 || len(result.Stopped) > 0 {
+		t.Errorf("%d failures, done %v, stopped %v", len(result.Failures), result.Done, result.Stopped)
+	}
+}

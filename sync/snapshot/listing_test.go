@@ -398,6 +398,8 @@ func TestTrustAcceptsAnEmptyListingAndNothingElse(t *testing.T) {
 		}
 		if s := read(t, d, expect(3, 3, c.trust)); s.Certificate.Complete {
 			t.Errorf("%s: taken as complete: %+v", name, s.Certificate.Clauses)
+		} else if name == "broken off" && strings.Contains(fmt.Sprint(s.Certificate.Clauses), "nobody, taken as true") {
+			t.Errorf("nobody is taken as true of a listing that broke off: %+v", s.Certificate.Clauses)
 		}
 	}
 }
