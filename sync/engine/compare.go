@@ -247,8 +247,8 @@ func (w *world) linkedCase(ctx context.Context, link state.Link) (diff.Case, err
 	}
 	if ok {
 		c.Target = w.targetRecord(account)
-	} else if w.target.Certificate.Complete && (!w.direct || w.targetGone[link.TargetID]) {
-		c.TargetMissing = diff.Gone
+	} else {
+		c.TargetMissing = w.targetEvidence(ctx, c.Source, link.TargetID)
 	}
 	return c, w.shared(ctx, &c, link)
 }

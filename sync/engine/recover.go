@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/rollcall-sync/rollcall/sync/directory"
@@ -23,7 +24,7 @@ import (
 //	deactivate   inactive now: we did it, and remember the groups it had
 //	activate     active now: we did it
 //	delete       gone now: the link goes too
-//	the rest     the comparison finds out by itself
+//	the rest     done where the account shows it, for the journal alone: the comparison finds out by itself what is left
 //
 // In a plan nothing is saved; the plan is made as if it were.
 func (w *world) recover(ctx context.Context, persist bool) error {
@@ -69,11 +70,11 @@ func (w *world) settle(ctx context.Context, o plan.Operation, out *state.Outcome
 		return w.settleCreate(ctx, o, out, keys)
 	}
 	if o.Side != plan.Target || (o.Action != plan.Deactivate && o.Action != plan.Activate && o.Action != plan.Delete) {
-		return false, true, nil
+		return w.shows(o)
 	}
 	link, err := w.engine.options.State.LinkBySource(ctx, w.sync.Name, o.SourceID)
 	if errors.Is(err, state.ErrNotFound) {
-		return false, true, nil
+		return w.shows(o)
 	}
 	if err != nil {
 		return false, false, err
@@ -126,7 +127,7 @@ func (w *world) settleCreate(ctx context.Context, o plan.Operation, out *state.O
 		link.TargetID = account.ID
 		link.Base.Groups = o.Groups
 		for _, change := range o.Changes {
-			if stored, ok := account.Attributes[change.Attribute]; ok {
+			if stored, ok := account.Attributes[change.Attribute]; ok && w.storedAsSent(change, stored) {
 				written[change.Attribute] = state.Pair{Source: change.After, Target: stored}
 			}
 		}
@@ -155,6 +156,69 @@ func (w *world) settleCreate(ctx context.Context, o plan.Operation, out *state.O
 	}
 	out.Link = &link
 	return true, true, nil
+}
+
+// shows reports whether an account shows what an operation wanted. clear is false where its record says nothing about it.
+func (w *world) shows(o plan.Operation) (done, clear bool, err error) {
+	s, description := w.target, w.targetSide
+	if o.Side == plan.Source {
+		s, description = w.source, w.sourceSide
+	}
+	whole := !w.direct && s.Certificate.Complete
+	group := o.GroupID
+	if group == "" && o.GroupName != "" {
+		for _, g := range s.Groups {
+			if g.Name == o.GroupName {
+				group = g.ID
+			}
+		}
+	}
+	if o.Action == plan.CreateGroup {
+		return group != "", group != "" || whole, nil
+	}
+	account, present, err := s.Get(o.WrittenID())
+	switch {
+	case err != nil:
+		return false, false, err
+	case !present:
+		return o.Action.Loss(), whole, nil
+	case account.Problem != "":
+		return false, false, nil
+	}
+	switch o.Action {
+	case plan.Update:
+		for _, change := range o.Changes {
+			spec, _ := description.Attribute(change.Attribute)
+			if stored, read := account.Attributes[change.Attribute]; !read || !mapping.Equal(stored, change.After, spec) {
+				return false, true, nil
+			}
+		}
+		return true, true, nil
+	case plan.Activate:
+		return account.Status == directory.StatusActive, true, nil
+	case plan.Deactivate:
+		return account.Status == directory.StatusInactive, true, nil
+	case plan.GroupAdd, plan.GroupRemove:
+		return slices.Contains(account.Groups, group) == (o.Action == plan.GroupAdd), account.GroupsKnown, nil
+	default:
+		return false, true, nil
+	}
+}
+
+// storedAsSent reports whether the value that a recovered account has now is what the directory made of the one that was sent. A value
+// that is another one may be somebody's edit since: where only the source leads, it is written again, and then it is known
+// how it is stored. One that can be given at creation alone nobody has edited.
+func (w *world) storedAsSent(change plan.Change, stored directory.Value) bool {
+	spec, _ := w.targetSide.Attribute(change.Attribute)
+	if !spec.Writable || mapping.Equal(stored, change.After, spec) {
+		return true
+	}
+	for _, rule := range w.mapping.Rules().Attributes {
+		if rule.Target == change.Attribute {
+			return rule.Direction == rules.Both
+		}
+	}
+	return false
 }
 
 // agreeOnTheRest adds what the directory filled in by itself when it created the account; see diff.Decider.Rebase.

@@ -9,7 +9,10 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/rollcall-sync/rollcall/sync/diff"
 	"github.com/rollcall-sync/rollcall/sync/directory"
+	"github.com/rollcall-sync/rollcall/sync/mapping"
+	"github.com/rollcall-sync/rollcall/sync/rules"
 	"github.com/rollcall-sync/rollcall/sync/state"
 )
 
@@ -68,6 +71,23 @@ func lookUpSuspects(ctx context.Context, getter directory.Getter, ids []string, 
 	}
 	err = group.Wait()
 	return gone, alive, err
+}
+
+// targetEvidence says what the absence of a linked account from the listing of the target proves. Where it would be made anew, the
+// target is asked for it by its id first: a listing that leaves it out, with a count that agrees, must not double it.
+func (w *world) targetEvidence(ctx context.Context, source *diff.Record, id string) diff.Evidence {
+	if !w.target.Certificate.Complete || (w.direct && !w.targetGone[id]) {
+		return diff.Withheld
+	}
+	getter, ok := w.job.Target.(directory.Getter)
+	inPlay := source != nil && source.Account.Status == directory.StatusActive && source.Out.Scope == mapping.Yes
+	if !ok || w.direct || !inPlay || w.sync.Actions.MissingInTarget != rules.Recreate {
+		return diff.Gone
+	}
+	if _, err := getter.GetAccount(ctx, id); !errors.Is(err, directory.NotFound) {
+		return diff.Suspected
+	}
+	return diff.Gone
 }
 
 // needsWitness reports that something would follow from the account's absence.
