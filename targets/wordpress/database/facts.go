@@ -43,7 +43,15 @@ func (w *website) facts(ctx context.Context) (facts, error) {
 	})
 }
 
-func (w *website) learn(ctx context.Context) (facts, error) {
+func (w *website) learn(ctx context.Context) (f facts, err error) {
+	err = w.server.again(ctx, func() error {
+		f, err = w.ask(ctx)
+		return err
+	})
+	return f, err
+}
+
+func (w *website) ask(ctx context.Context) (facts, error) {
 	f := facts{engines: map[string]string{}, charsets: map[string]string{}, indexes: map[string]string{}, locale: "en_US"}
 	server := func(scan func(...any) error) error { return scan(&f.version, &f.readOnly, &f.step) }
 	if err := w.server.query(ctx, w.server.db, server, "SELECT VERSION(), @@read_only, @@auto_increment_increment"); err != nil {
@@ -192,7 +200,10 @@ func (w *website) roles(ctx context.Context) (roles, error) {
 	return w.known.Get(func() (roles, error) {
 		var text string
 		row := func(scan func(...any) error) error { return scan(&text) }
-		if err := w.server.query(ctx, w.server.db, row, "SELECT option_value FROM "+w.tables.options+" WHERE option_name = ?", w.tables.prefix+"user_roles"); err != nil {
+		err := w.server.again(ctx, func() error {
+			return w.server.query(ctx, w.server.db, row, "SELECT option_value FROM "+w.tables.options+" WHERE option_name = ?", w.tables.prefix+"user_roles")
+		})
+		if err != nil {
 			return roles{}, err
 		}
 		r, err := parseRoles(text)

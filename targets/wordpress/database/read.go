@@ -265,7 +265,10 @@ func (w *website) CountAccounts(ctx context.Context) (n int, err error) {
 		return 0, err
 	}
 	row := func(scan func(...any) error) error { return scan(&n) }
-	return n, w.server.fail(k, w.server.query(ctx, w.server.db, row, "SELECT COUNT(*) FROM "+w.tables.users))
+	err = w.server.again(ctx, func() error {
+		return w.server.query(ctx, w.server.db, row, "SELECT COUNT(*) FROM "+w.tables.users)
+	})
+	return n, w.server.fail(k, err)
 }
 
 // GetAccount implements [directory.Getter].
@@ -303,6 +306,7 @@ func (w *website) search(ctx context.Context, k task, column, where string, valu
 	}
 	var accounts []directory.Account
 	err = w.server.look(ctx, func(tx session) error {
+		accounts = nil
 		found, err := w.people(ctx, tx, w.keys(nil), f.indexes[w.tables.users+"."+column], where, []any{value}, 0, "")
 		for _, p := range found {
 			accounts = append(accounts, w.account(f, r, p, nil))

@@ -113,27 +113,32 @@ func (s *server) done(statement string, rows int, began time.Time, err error) {
 	s.trace(fmt.Sprintf("%s: %s: %s in %s", s.name, strings.Join(strings.Fields(statement), " "), outcome, time.Since(began).Round(time.Microsecond)))
 }
 
-// mostTries is how often a transaction is begun that the server broke off: by a deadlock, a lock that was waited for too
+// mostTries is how often something is begun that the server broke off: by a deadlock, a lock that was waited for too
 // long, or a connection that was lost before COMMIT was sent. In all of these nothing is stored.
 const mostTries = 5
 
 // errCommit marks a COMMIT whose answer was lost: the only moment in which the outcome of a transaction is not known.
 var errCommit = errors.New("the connection was lost while the changes were being committed")
 
-// change runs work in a transaction. Where the server breaks it off, it is begun anew. Each statement sees what others have
-// committed before it (READ COMMITTED), and locks the rows that it touches and no gaps between them.
-func (s *server) change(ctx context.Context, work func(tx session) error) error {
-	for try := 1; ; try++ {
-		err := s.once(ctx, work)
-		if err == nil || !brokenOff(err) || try == mostTries || ctx.Err() != nil {
+// again calls try until it succeeds, fails for good, or has been broken off too often.
+func (s *server) again(ctx context.Context, try func() error) error {
+	for n := 1; ; n++ {
+		err := try()
+		if err == nil || !brokenOff(err) || n == mostTries || ctx.Err() != nil {
 			return err
 		}
 		// Two that met would meet again after equal waits.
-		wait := time.Duration(1<<try) * 5 * time.Millisecond
+		wait := time.Duration(1<<n) * 5 * time.Millisecond
 		if s.sleep(ctx, wait+rand.N(wait)) != nil {
 			return err
 		}
 	}
+}
+
+// change runs work in a transaction. Where the server breaks it off, it is begun anew. Each statement sees what others have
+// committed before it (READ COMMITTED), and locks the rows that it touches and no gaps between them.
+func (s *server) change(ctx context.Context, work func(tx session) error) error {
+	return s.again(ctx, func() error { return s.once(ctx, work) })
 }
 
 func (s *server) once(ctx context.Context, work func(tx session) error) error {
@@ -166,12 +171,14 @@ func (s *server) begin(ctx context.Context, level sql.IsolationLevel, readOnly b
 	return tx, err
 }
 
-// look runs reading statements that all see the same moment.
+// look runs reading statements that all see the same moment. Where the server breaks them off, all are sent anew.
 func (s *server) look(ctx context.Context, work func(tx session) error) error {
-	tx, err := s.begin(ctx, sql.LevelRepeatableRead, true)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = tx.Rollback() }() // it only read
-	return work(tx)
+	return s.again(ctx, func() error {
+		tx, err := s.begin(ctx, sql.LevelRepeatableRead, true)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = tx.Rollback() }() // it only read
+		return work(tx)
+	})
 }
