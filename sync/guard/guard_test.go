@@ -417,3 +417,23 @@ func TestLawsOfVerdicts(t *testing.T) {
 		}
 	})
 }
+
+// lost is where a plan was set aside and cannot be read any more.
+type lost struct{}
+
+func (lost) Append([]byte) (int64, error)      { return 0, nil }
+func (lost) ReadAt([]byte, int64) (int, error) { return 0, fmt.Errorf("input/output error") }
+
+func TestAPlanThatCannotBeReadIsRefused(t *testing.T) {
+	t.Parallel()
+	p := &plan.Plan{Operations: plan.NewList(lost{})}
+	for i := range 5000 {
+		if err := p.Operations.Add(plan.Operation{Side: plan.Target, Action: plan.Update, Account: fmt.Sprint(i), TargetID: fmt.Sprint(i)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	v := guard.Judge(guard.Input{Plan: p, Limits: limits(nil)})
+	if !v.Refused || len(v.Reasons) != 1 || !strings.Contains(v.Reasons[0].Message, "input/output error") || v.Token != "" {
+		t.Errorf("%+v", v)
+	}
+}
