@@ -106,6 +106,7 @@ type planView struct {
 	Counts      engine.Counts          `json:"counts"`
 	Requests    engine.RequestPair     `json:"requests"`
 	Notices     map[string]int         `json:"notices,omitempty"`
+	Price       engine.Price           `json:"price"`
 	Seconds     float64                `json:"seconds"`
 	Warnings    []string               `json:"warnings,omitempty"`
 }
@@ -147,7 +148,7 @@ func (a *app) printPlanJSON(p *engine.Prepared) error {
 	}
 	rest, err := indented(planView{
 		Notes: p.Plan.Notes, Verdict: p.Verdict, Certificate: p.Certificate,
-		Counts: p.Counts, Requests: p.Requests, Notices: p.Notices, Seconds: p.Seconds, Warnings: p.Warnings,
+		Counts: p.Counts, Requests: p.Requests, Notices: p.Notices, Price: p.Price, Seconds: p.Seconds, Warnings: p.Warnings,
 	}, "")
 	if err != nil {
 		return errors.Join(err, out.Flush())

@@ -100,7 +100,12 @@ func Run(ctx context.Context, p *plan.Plan, options Options) (Result, error) {
 			Done:    map[plan.Side]map[plan.Action]int{plan.Source: {}, plan.Target: {}},
 			Stopped: make(map[plan.Side]error),
 		},
-		inRow: make(map[plan.Side]int),
+		inRow: make(map[plan.Side]int), paces: make(map[plan.Side]*pace),
+	}
+	for _, side := range []plan.Side{plan.Source, plan.Target} {
+		if d := e.directory(side); d != nil {
+			e.paces[side] = newPace(d.Describe().WriteConcurrency)
+		}
 	}
 	for from := 0; from < p.Operations.Len(); {
 		to := from
@@ -135,83 +140,8 @@ type executor struct {
 	failed   map[int]bool // by Seq
 	groups   map[string]string
 	inRow    map[plan.Side]int
+	paces    map[plan.Side]*pace
 	broken   error
-}
-
-// windowSize is how many operations are loaded at a time.
-const windowSize = 4096
-
-// phase runs the operations of one phase, a window of them at a time. Those that are tied to each other by a unique value come
-// first, in one window, so that each finds the one it waits for.
-func (e *executor) phase(ctx context.Context, list *plan.List, from, to int) error {
-	var tied []plan.Operation
-	for position := from; position < to; position++ {
-		if list.Tied(position) {
-			o, err := list.At(position)
-			if err != nil {
-				return err
-			}
-			tied = append(tied, o)
-		}
-	}
-	if len(tied) > 0 {
-		e.window(ctx, tied)
-	}
-	var window []plan.Operation
-	for position := from; position < to; position++ {
-		if list.Tied(position) {
-			continue
-		}
-		o, err := list.At(position)
-		if err != nil {
-			return err
-		}
-		// The group changes of one account are sent in one call.
-		if len(window) >= windowSize && o.Account != window[len(window)-1].Account {
-			e.window(ctx, window)
-			window = window[:0]
-		}
-		window = append(window, o)
-	}
-	if len(window) > 0 {
-		e.window(ctx, window)
-	}
-	return nil
-}
-
-// window runs operations of one phase: units side by side, the operations of a unit one after the other.
-func (e *executor) window(ctx context.Context, operations []plan.Operation) {
-	bySide := map[plan.Side][]unit{}
-	for _, u := range e.units(operations) {
-		bySide[u.side()] = append(bySide[u.side()], u)
-	}
-	var sides sync.WaitGroup
-	for side, units := range bySide {
-		sides.Go(func() { e.side(ctx, side, units) })
-	}
-	sides.Wait()
-	if e.options.Finished != nil {
-		for _, o := range operations {
-			e.options.Finished(o)
-		}
-	}
-}
-
-func (e *executor) side(ctx context.Context, side plan.Side, units []unit) {
-	queue := make(chan unit)
-	var workers sync.WaitGroup
-	for range max(1, e.directory(side).Describe().WriteConcurrency) {
-		workers.Go(func() {
-			for u := range queue {
-				e.unit(ctx, u)
-			}
-		})
-	}
-	for _, u := range units {
-		queue <- u
-	}
-	close(queue)
-	workers.Wait()
 }
 
 func (e *executor) directory(side plan.Side) directory.Directory {
@@ -219,88 +149,6 @@ func (e *executor) directory(side plan.Side) directory.Directory {
 		return e.options.Source
 	}
 	return e.options.Target
-}
-
-// halted says why nothing more may be written to a side.
-func (e *executor) halted(ctx context.Context, side plan.Side) (err error, interrupted bool) {
-	select {
-	case <-e.options.Stop:
-		return errors.New("the run lost its lease"), true
-	default:
-	}
-	if ctx.Err() != nil {
-		return errors.New("the run was interrupted"), true
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.broken != nil {
-		return e.broken, true
-	}
-	if stopped := e.result.Stopped[side]; stopped != nil {
-		return fmt.Errorf("left out, because %w", stopped), false
-	}
-	return nil, false
-}
-
-// unit runs one unit.
-func (e *executor) unit(ctx context.Context, u unit) {
-	for _, step := range u.steps {
-		side := step[0].Side
-		err, interrupted := e.halted(ctx, side)
-		switch {
-		case interrupted:
-			e.leave(step)
-			continue
-		case err != nil:
-			e.settle(step, err)
-			continue
-		}
-		step = e.withoutOrphans(e.withoutStrays(step))
-		if len(step) > 0 {
-			e.step(ctx, step)
-		}
-	}
-}
-
-func (e *executor) leave(step []plan.Operation) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.result.Interrupted = true
-	e.result.Left += len(step)
-	for _, o := range step {
-		e.failed[o.Seq] = true
-	}
-}
-
-// withoutStrays leaves out operations whose pair cannot be worked on.
-func (e *executor) withoutStrays(step []plan.Operation) []plan.Operation {
-	kept := step[:0:0]
-	for _, o := range step {
-		if err := e.options.Draft(o).Err; err != nil {
-			e.settle([]plan.Operation{o}, err)
-		} else {
-			kept = append(kept, o)
-		}
-	}
-	return kept
-}
-
-// withoutOrphans leaves out operations that wait for one that was not done.
-func (e *executor) withoutOrphans(step []plan.Operation) []plan.Operation {
-	var kept, orphans []plan.Operation
-	e.mu.Lock()
-	for _, o := range step {
-		if slices.ContainsFunc(o.After, func(seq int) bool { return e.failed[seq] }) {
-			orphans = append(orphans, o)
-		} else {
-			kept = append(kept, o)
-		}
-	}
-	e.mu.Unlock()
-	if len(orphans) > 0 {
-		e.settle(orphans, errors.New("left out, because an operation that it depends on was not done"))
-	}
-	return kept
 }
 
 // step writes the intents, sends one call, and writes the outcomes. A step is one operation, the group changes of one
@@ -330,8 +178,23 @@ func (e *executor) step(ctx context.Context, step []plan.Operation) {
 	// Begun is finished: the write is not cut off by an interruption, only bounded.
 	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), operationTime)
 	defer cancel()
-	outcomes := e.call(bounded, step)
-	e.record(step, outcomes)
+	e.record(step, e.paced(bounded, step))
+}
+
+// paced sends one step when the directory has room for it.
+func (e *executor) paced(ctx context.Context, step []plan.Operation) []outcome {
+	if step[0].Action == plan.Link {
+		return e.call(ctx, step)
+	}
+	pace := e.paces[step[0].Side]
+	pace.begin()
+	began := e.options.Now()
+	outcomes := e.call(ctx, step)
+	pressed := slices.ContainsFunc(outcomes, func(o outcome) bool {
+		return errors.Is(o.err, directory.Throttled) || errors.Is(o.err, directory.Retryable)
+	})
+	pace.end(e.options.Now().Sub(began), pressed)
+	return outcomes
 }
 
 // fail gives up everything: without a journal nothing may be written.

@@ -111,10 +111,12 @@ type Prepared struct {
 	Counts      Counts          `json:"counts"`
 	Requests    RequestPair     `json:"requests"`
 	Notices     map[string]int  `json:"notices,omitempty"` // mails that the plan would cause, by text
+	Price       Price           `json:"price"`
 	Seconds     float64         `json:"seconds"`
 	Warnings    []string        `json:"warnings,omitempty"`
 
-	scratch *snapshot.Scratch
+	source, target string // names of the directories
+	scratch        *snapshot.Scratch
 }
 
 // Close removes what of a long plan was set aside on disk. The plan cannot be read afterwards.
@@ -149,7 +151,7 @@ func (e *Engine) Plan(ctx context.Context, job Job) (*Prepared, error) {
 	err = w.prepare(ctx, false)
 	var prepared *Prepared
 	if err == nil {
-		prepared, err = w.prepared()
+		prepared, err = w.prepared(ctx)
 	}
 	if err != nil {
 		return nil, errors.Join(err, w.scratch.Close())

@@ -92,7 +92,12 @@ func (w *world) apply(ctx context.Context, run string, lease *state.Lease, pairs
 			w.job.Progress(Progress{Stage: StageApply, Done: done, Total: w.plan.Operations.Len(), Event: &event})
 		}
 	}
-	return apply.Run(ctx, &w.plan, options)
+	began := options.Now()
+	result, err := apply.Run(ctx, &w.plan, options)
+	if err == nil {
+		err = w.rememberPace(ctx, &result, options.Now().Sub(began))
+	}
+	return result, err
 }
 
 // countResult turns what was planned into what was done.

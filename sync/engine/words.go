@@ -56,6 +56,9 @@ func (p *Prepared) Summary() string {
 		parts = []string{"nothing to do"}
 	}
 	text := fmt.Sprintf("%d accounts in the source, %d in the target: %s", p.Counts.SourceRead, p.Counts.TargetRead, strings.Join(parts, ", "))
+	if words := p.Price.words(p.source, p.target); words != "" {
+		text += "\n" + words
+	}
 	for _, notice := range sortedKeys(p.Notices) {
 		text += fmt.Sprintf("\n%d mails that cannot be switched off: %s", p.Notices[notice], notice)
 	}

@@ -351,15 +351,19 @@ func (w *world) guarded(side plan.Side, id string) string {
 }
 
 // prepared returns the plan for people.
-func (w *world) prepared() (*Prepared, error) {
+func (w *world) prepared(ctx context.Context) (*Prepared, error) {
 	w.counts.take(w.classes)
 	w.counts.countNotes(w.plan.Notes)
 	w.counts.Changed += w.changed
 	notices, err := w.notices()
+	if err != nil {
+		return nil, err
+	}
+	price, err := w.price(ctx)
 	return &Prepared{
 		Plan: &w.plan, Verdict: w.verdict, Certificate: CertificatePair{w.source.Certificate, w.target.Certificate},
-		Counts: w.counts, Requests: w.spent(), Notices: notices, Seconds: w.engine.options.Now().Sub(w.started).Seconds(), Warnings: w.warnings,
-		scratch: w.scratch,
+		Counts: w.counts, Requests: w.spent(), Notices: notices, Price: price, Seconds: w.engine.options.Now().Sub(w.started).Seconds(), Warnings: w.warnings,
+		source: w.sourceSide.Name, target: w.targetSide.Name, scratch: w.scratch,
 	}, err
 }
 

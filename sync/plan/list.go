@@ -159,6 +159,12 @@ func (l *List) At(position int) (Operation, error) {
 // Action returns what an operation does, without loading it.
 func (l *List) Action(position int) Action { return phases[l.itemAt(position).action] }
 
+// Head returns the side and the action of an operation and the PairHash, without loading it.
+func (l *List) Head(position int) (Side, Action, uint64) {
+	i := l.itemAt(position)
+	return i.sideOf(), phases[i.action], i.pair
+}
+
 // Tied reports that an operation waits for another one, or another one for it, because of a unique value.
 func (l *List) Tied(position int) bool { return l.itemAt(position).tied }
 
