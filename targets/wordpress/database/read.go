@@ -59,7 +59,7 @@ func (w *website) keys(names []string) []string {
 	return keys
 }
 
-// people reads users by a condition, and their meta. lock is put at the end of both statements. The order is that of ids.
+// people reads users by a condition, and their meta where keys are given. lock is put at the end of both statements. The order is that of ids.
 func (w *website) people(ctx context.Context, on session, keys []string, hint, where string, arguments []any, limit int, lock string) ([]*person, error) {
 	statement := "SELECT ID, user_login, user_email, user_nicename, user_url, display_name, CAST(user_registered AS CHAR), user_pass FROM " +
 		w.tables.users + hint + " WHERE " + where + " ORDER BY ID"
@@ -78,7 +78,7 @@ func (w *website) people(ctx context.Context, on session, keys []string, hint, w
 		found, byID[p.id] = append(found, p), p
 		return nil
 	}
-	if err := w.server.query(ctx, on, row, statement+lock, arguments...); err != nil || len(found) == 0 {
+	if err := w.server.query(ctx, on, row, statement+lock, arguments...); err != nil || len(found) == 0 || len(keys) == 0 {
 		return found, err
 	}
 	return found, w.metaOf(ctx, on, keys, found, byID, lock)
