@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/Nerzal/gocloak/v13"
@@ -32,6 +33,8 @@ type client struct {
 	tokens    *tokens
 	// nameOf translates the field that a refusal names.
 	nameOf func(field string) string
+	// largest is the most rows that came in one page.
+	largest atomic.Int64
 }
 
 func newClient(t *transport.Transport, s directory.Settings, base, realm string, auth credentials, now func() time.Time) *client {
@@ -169,6 +172,8 @@ func (c *client) page(ctx context.Context, o op, path string, query url.Values, 
 	}
 	if rows == nil { // null is no list
 		return nil, c.failure(o, &exchange{status: http.StatusOK}, errors.New("the answer holds no list"))
+	}
+	for seen := c.largest.Load(); int64(len(rows)) > seen && !c.largest.CompareAndSwap(seen, int64(len(rows))); seen = c.largest.Load() {
 	}
 	return rows, nil
 }

@@ -12,7 +12,8 @@ import (
 )
 
 // sureEnd is the number of rows below which a short page can be the end. Keycloak's own default page is 100, so a server,
-// or a later version, that cuts pages would hardly cut them lower.
+// or a later version, that cuts pages would hardly cut them lower; and one that has given a larger page does not cut below
+// that.
 const sureEnd = 100
 
 // federation is what is known of the user stores behind the realm.
@@ -59,7 +60,7 @@ func (d *Directory) atEnd(ctx context.Context, rows, size int) (bool, error) {
 	if rows == 0 {
 		return true, nil
 	}
-	if rows >= min(size, sureEnd) {
+	if rows >= min(size, max(sureEnd, int(d.largest.Load()))) {
 		return false, nil
 	}
 	read, err := d.claims(ctx)

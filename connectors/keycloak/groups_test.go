@@ -274,6 +274,17 @@ func TestRequestCounts(t *testing.T) {
 		}
 	})
 	id := f.users[0].ID
+	// A server that has given pages of a thousand does not cut one at a hundred and fifty.
+	for _, u := range f.users[:150] {
+		u.groups = append(u.groups, f.groups[29].id)
+	}
+	count("the members of a large group", 1, func() { listMembers(t, d, f.groups[29].id, 0) })
+	other := f.open(t, nil)
+	listMembers(t, other, f.groups[29].id, 0)
+	if got := other.Requests(); got != 1+2 {
+		t.Errorf("without having seen larger pages, they took %d requests, want the sign-in and 2", got)
+	}
+	f.forget()
 	count("memberships of one", 1, func() { _, _ = d.ListMemberships(t.Context(), id) })
 	count("one by id", 1, func() { _, _ = d.GetAccount(t.Context(), id) })
 	count("one by name", 1, func() { _, _ = d.FindAccounts(t.Context(), "username", f.users[0].Username) })
