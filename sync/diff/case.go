@@ -132,7 +132,8 @@ type Decision struct {
 	Notes      []plan.Note
 	// Release is set when this sync lets go of the account without a write; Hold when it takes it (again).
 	Release, Hold bool
-	// Attributes is the new base for the attributes that are in step; Groups the managed groups as they will be.
+	// Attributes is the new base for the attributes that are in step, nil where the base stays as it is, statuses included;
+	// Groups the managed groups as they will be.
 	Attributes map[string]Pair
 	Groups     []string
 	// GroupsBefore are the managed groups as they are before the operations.

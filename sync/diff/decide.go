@@ -28,6 +28,7 @@ func (d *Decider) Decide(c Case) Decision {
 		d.linked(&c, &out)
 	}
 	d.protect(&c, &out)
+	d.keepNews(&c, &out)
 	out.settle()
 	return out
 }
@@ -132,7 +133,7 @@ func (d *Decider) status(c *Case, out *Decision) (active bool) {
 	actions := d.Rules.Actions
 	who := c.Target.Account.Label()
 	switch {
-	case d.Rules.Writeback.Deactivate && !c.Link.Ours && c.Link.TargetStatus == directory.StatusActive:
+	case d.deactivatedThere(c):
 		d.deactivateSource(c, out)
 		return false
 	case !c.Link.Ours && actions.DeactivatedElsewhere != rules.Override:
@@ -160,6 +161,25 @@ func (d *Decider) status(c *Case, out *Decision) (active bool) {
 		c.Target = &record
 	}
 	return true
+}
+
+// deactivatedThere reports that somebody deactivated the account in the target since the last run, and that this counts for
+// the source too.
+func (d *Decider) deactivatedThere(c *Case) bool {
+	return d.Rules.Writeback.Deactivate && !c.Link.Ours && c.Link.TargetStatus == directory.StatusActive &&
+		c.Target.Account.Status == directory.StatusInactive && c.Source.Account.Status == directory.StatusActive
+}
+
+// keepNews keeps the base as it was while a deactivation is not carried back to the source (withheld, or the source cannot): once
+// the base has the new status, nobody could tell any more that it is news. Until then the pair gets no other write, which would
+// renew the base.
+func (d *Decider) keepNews(c *Case, out *Decision) {
+	if c.Link == nil || c.Source == nil || c.Target == nil || !d.deactivatedThere(c) || slices.ContainsFunc(out.Operations, func(o plan.Operation) bool {
+		return o.Side == plan.Source && o.Action == plan.Deactivate
+	}) {
+		return
+	}
+	out.Attributes, out.Operations = nil, nil
 }
 
 // deactivateSource carries a deactivation in the target back to the source.

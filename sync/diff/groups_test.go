@@ -134,8 +134,25 @@ func TestGroupsFlowBack(t *testing.T) {
 		{name: "we deactivated it", change: func(s *scene) { s.sync.Writeback.Deactivate = true }, of: linked(nil, accounts{inactive}, ours), writes: []string{"target activate"}, class: diff.Changed, hold: true},
 		{name: "it was inactive all along", change: func(s *scene) { s.sync.Writeback.Deactivate = true }, of: linked(nil, accounts{inactive}, func(l *diff.Link) { l.TargetStatus = directory.StatusInactive }), notes: []string{"respected"}, class: diff.Skipped},
 		{name: "somebody deactivated it, and the source cannot", change: func(s *scene) { s.sync.Writeback.Deactivate = true; s.decider.SourcePowers.Status = false }, of: linked(nil, accounts{inactive}), notes: []string{"unsupported: staff cannot deactivate accounts"}, class: diff.Skipped},
+		{name: "somebody deactivated it while a listing is not proven complete, and the pair gets no other write", change: func(s *scene) { s.sync.Writeback.Deactivate = true; s.decider.Removals = false }, of: linked(accounts{with("email", "new@example.com")}, accounts{inactive}), notes: []string{"withheld: withheld"}, class: diff.Skipped},
 		{name: "somebody deactivated it while a listing is not proven complete", change: func(s *scene) { s.sync.Writeback.Deactivate = true; s.decider.Removals = false }, of: linked(nil, accounts{inactive}), notes: []string{"withheld: withheld"}, class: diff.Skipped},
 	})
+}
+
+// TestADeactivationThatIsNotCarriedBackStaysNews because the base keeps the status from before.
+func TestADeactivationThatIsNotCarriedBackStaysNews(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*scene){
+		"withheld":    func(s *scene) { s.decider.Removals = false },
+		"unsupported": func(s *scene) { s.decider.SourcePowers.Status = false },
+		"carried":     func(*scene) {},
+	} {
+		s := newScene(t, func(s *scene) { s.sync.Writeback.Deactivate = true; change(s) })
+		got := s.decider.Decide(linked(nil, accounts{inactive})(s))
+		if (got.Attributes == nil) != (name != "carried") || got.InStep {
+			t.Errorf("%s: new base %v, in step %t", name, got.Attributes, got.InStep)
+		}
+	}
 }
 
 // TestTheNewGroups says which groups are remembered: as they will be, and as they are while nothing was written yet.
