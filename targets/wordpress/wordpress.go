@@ -86,7 +86,7 @@ func options() []directory.Option {
 		},
 		{
 			Name: "meta", Type: directory.OptionList, Example: "[department, employee_id]",
-			Doc: "User meta keys that are attributes (custom.KEY); each must be registered on the site with show_in_rest.",
+			Doc: "User meta keys that are attributes (custom.KEY); in mode rest each must be registered on the site with show_in_rest.",
 		},
 		{
 			Name: "deactivated_meta", Type: directory.OptionText, Example: "ja_disable_user",

@@ -25,7 +25,7 @@ func (w *website) Check(ctx context.Context, request directory.CheckRequest) ([]
 		r.Failed("connection", w.server.fail(k, err), look)
 		return r, nil
 	}
-	r.OK("connection", fmt.Sprintf("signed in to %s, server version %s", w.desc.Identity, f.version))
+	r.OK("connection", fmt.Sprintf("signed in to the database %s, server version %s", w.place, f.version))
 	if err := f.judge(w.tables); err != nil {
 		r.Failed("tables", w.server.fail(k, err), look)
 		w.otherPrefixes(ctx, &r)

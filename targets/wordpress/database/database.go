@@ -28,6 +28,8 @@ type website struct {
 	desc   directory.Description
 	tables tables
 
+	// place says where the database is.
+	place     string
 	rules     users.Rules
 	pageSize  int
 	batchSize int
@@ -81,8 +83,9 @@ func Open(kind string, settings directory.Settings, identity string) (directory.
 	if w.server, err = newServer(settings, c, max(readers, writers)+1); err != nil {
 		return nil, err
 	}
+	w.place = c.Addr + "/" + c.DBName
 	if identity == "" {
-		identity = c.Addr + "/" + c.DBName + "/" + prefix
+		identity = w.place + "/" + prefix
 	}
 	w.desc = directory.Description{
 		Type: kind, Name: settings.Name, Identity: identity, Attributes: users.Attributes(settings.List("meta")),
