@@ -28,6 +28,7 @@ syncs:
       custom.badge: id
     groups: {Editors: {from: [Web editors]}}
     group_options: {create: true}
+    actions: {link: report} # what an earlier run made is known by the journal, not by matching
 `
 
 // peopleFile makes a file of one person and n others, every tenth of whom is an editor.

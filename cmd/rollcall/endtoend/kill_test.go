@@ -32,6 +32,8 @@ func TestAKilledImportIntoWordPressIsFinishedByOneRun(t *testing.T) {
 		if i%10 == 0 {
 			people[i].Groups = []string{"/Editors"}
 		}
+		// Those whom the site does not know yet are never linked by matching: what an earlier run made, the journal knows.
+		people[i].Unverified = i >= 15
 	}
 	realm.AddPeople(people...)
 	names := map[string]string{}

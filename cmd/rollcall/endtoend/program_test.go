@@ -18,12 +18,14 @@ import (
 
 // program is the built program with a folder and a configuration of its own.
 type program struct {
-	t      *testing.T
+	t      testing.TB
 	folder string
+	// ended is the last process.
+	ended *os.ProcessState
 }
 
 // newProgram writes the configuration, whose relative paths are below the folder.
-func newProgram(t *testing.T, config string) *program {
+func newProgram(t testing.TB, config string) *program {
 	t.Helper()
 	p := &program{t: t, folder: t.TempDir()}
 	p.write("rollcall.yaml", config)
@@ -63,6 +65,7 @@ func (p *program) command(args ...string) (out, talk string, code int) {
 	if err := cmd.Run(); err != nil && !errors.As(err, &exit) {
 		p.t.Fatal(err)
 	}
+	p.ended = cmd.ProcessState
 	return stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()
 }
 

@@ -10,7 +10,7 @@ import (
 )
 
 // rows returns what a query finds in an SQLite file, the columns of a row with tabs between them.
-func rows(t *testing.T, path, query string) []string {
+func rows(t testing.TB, path, query string) []string {
 	t.Helper()
 	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(10000)")
 	if err != nil {
@@ -20,7 +20,7 @@ func rows(t *testing.T, path, query string) []string {
 	return rowsOf(t, db, query)
 }
 
-func rowsOf(t *testing.T, db *sql.DB, query string) []string {
+func rowsOf(t testing.TB, db *sql.DB, query string) []string {
 	t.Helper()
 	found, err := db.Query(query)
 	if err != nil {
