@@ -171,6 +171,9 @@ func open(settings directory.Settings) (directory.Directory, error) {
 func openDatabase(settings directory.Settings) (directory.Directory, error) {
 	identity := ""
 	if address := settings.Text("url"); address != "" {
+		if bare, found := strings.CutPrefix(address, "http://"); found {
+			address = "https://" + bare // nothing is sent there
+		}
 		base, _, err := parseURL(address)
 		if err != nil {
 			return nil, err

@@ -45,7 +45,7 @@ func (w *website) CreateAccounts(ctx context.Context, requests []directory.Creat
 	results := make([]directory.CreateResult, len(requests))
 	var all []*newcomer
 	for i, request := range requests {
-		n, err := w.prepare(r, i, request)
+		n, err := w.prepare(f, r, i, request)
 		if err != nil {
 			results[i].Err = w.server.fail(task{op: "create account", record: request.Attributes.Text(directory.Username)}, err)
 			continue

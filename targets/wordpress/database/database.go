@@ -35,8 +35,8 @@ type website struct {
 	batchSize int
 	settings  directory.Settings
 
-	learnt users.Remembered[facts]
-	known  users.Remembered[roles]
+	learnt users.Remembered[dated[facts]]
+	known  users.Remembered[dated[roles]]
 }
 
 // tables are the names of the site's tables, quoted where they are used in statements by their form alone: see prefixForm.

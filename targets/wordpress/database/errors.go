@@ -19,6 +19,7 @@ import (
 // The errors of MySQL and MariaDB that mean more than a refused row (their reference manuals, November 2026). Both share
 // the numbers below 1900; from there on each has its own.
 const (
+	errRecordChanged      = 1020
 	errTooManyConnections = 1040
 	errDatabaseDenied     = 1044
 	errAccessDenied       = 1045
@@ -70,6 +71,8 @@ var byNumber = map[uint16]rule{
 	1226:                  {directory.Throttled, "the database user has a limit (MAX_QUERIES_PER_HOUR or the like): raise it"},
 	errLockWait:           {directory.Retryable, "somebody else holds the rows for long: look at the server's process list"},
 	errDeadlock:           {directory.Retryable, passRemedy},
+	errRecordChanged:      {directory.Retryable, passRemedy},
+	1176:                  {directory.Retryable, "an index of the table has just been removed: run it again"},
 	1021:                  {directory.Retryable, "the server's disk is full"},
 	1114:                  {directory.Retryable, "the table or the server's disk is full"},
 	1037:                  {directory.Retryable, passRemedy},
@@ -90,7 +93,7 @@ func brokenOff(err error) bool {
 	var refusal *mysql.MySQLError
 	if errors.As(err, &refusal) {
 		switch refusal.Number {
-		case errLockWait, errDeadlock, 1053, 1317, 1927:
+		case errLockWait, errDeadlock, errRecordChanged, 1053, 1317, 1927:
 			return true
 		}
 		return false

@@ -7,8 +7,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/rollcall-sync/rollcall/sync/directory"
+	"github.com/rollcall-sync/rollcall/targets/wordpress/users"
 )
 
 // facts are what Rollcall has to know of a server and the tables on it before it touches them. They are asked for once.
@@ -23,8 +25,32 @@ type facts struct {
 	network bool
 	// indexes are those by which a column of a table can be found: "wp_users.user_email" to a hint, or nothing.
 	indexes map[string]string
-	// locale is the language of the site.
-	locale string
+	// locale is the language of the site, color the look of the dashboard that WordPress gives new users.
+	locale, color string
+}
+
+// freshFor is how long what was learnt of server, tables and roles is relied on: a service runs for months, and a role that
+// somebody adds must not make its members look like accounts without one.
+const freshFor = time.Minute
+
+// dated is something with the moment it was learnt.
+type dated[T any] struct {
+	value T
+	at    time.Time
+}
+
+// fresh returns what is kept while it is young, and asks anew otherwise.
+func fresh[T any](w *website, kept *users.Remembered[dated[T]], ask func() (T, error)) (T, error) {
+	get := func() (dated[T], error) {
+		value, err := ask()
+		return dated[T]{value, w.now()}, err
+	}
+	got, err := kept.Get(get)
+	if err == nil && w.now().Sub(got.at) > freshFor {
+		kept.Forget()
+		got, err = kept.Get(get)
+	}
+	return got.value, err
 }
 
 // The oldest servers that the driver supports.
@@ -34,7 +60,7 @@ var (
 )
 
 func (w *website) facts(ctx context.Context) (facts, error) {
-	return w.learnt.Get(func() (facts, error) {
+	return fresh(w, &w.learnt, func() (facts, error) {
 		f, err := w.learn(ctx)
 		if err == nil {
 			err = f.judge(w.tables)
@@ -52,8 +78,13 @@ func (w *website) learn(ctx context.Context) (f facts, err error) {
 }
 
 func (w *website) ask(ctx context.Context) (facts, error) {
-	f := facts{engines: map[string]string{}, charsets: map[string]string{}, indexes: map[string]string{}, locale: "en_US"}
-	server := func(scan func(...any) error) error { return scan(&f.version, &f.readOnly, &f.step) }
+	f := facts{engines: map[string]string{}, charsets: map[string]string{}, indexes: map[string]string{}, locale: "en_US", color: "fresh"}
+	server := func(scan func(...any) error) error {
+		var readOnly string // a number, or since MariaDB 12 a word
+		err := scan(&f.version, &readOnly, &f.step)
+		f.readOnly = readOnly != "0" && !strings.EqualFold(readOnly, "off")
+		return err
+	}
 	if err := w.server.query(ctx, w.server.db, server, "SELECT VERSION(), @@read_only, @@auto_increment_increment"); err != nil {
 		return f, err
 	}
@@ -102,16 +133,24 @@ func (w *website) ask(ctx context.Context) (facts, error) {
 	if err != nil || f.engines[t.options] == "" {
 		return f, err
 	}
-	language := func(scan func(...any) error) error {
-		var value string
-		err := scan(&value)
-		if value != "" {
-			f.locale = value
+	option := func(scan func(...any) error) error {
+		var name, value string
+		if err := scan(&name, &value); err != nil {
+			return err
 		}
-		return err
+		switch n, err := strconv.Atoi(value); {
+		case name == "WPLANG" && value != "":
+			f.locale = value
+		case name == "db_version" && err == nil && n >= tablesOf7:
+			f.color = "modern"
+		}
+		return nil
 	}
-	return f, w.server.query(ctx, w.server.db, language, "SELECT option_value FROM "+t.options+" WHERE option_name = 'WPLANG'")
+	return f, w.server.query(ctx, w.server.db, option, "SELECT option_name, option_value FROM "+t.options+" WHERE option_name IN ('WPLANG', 'db_version')")
 }
+
+// tablesOf7 is the number that WordPress 7.0 gives the form of its tables; its dashboard looks "modern" by default.
+const tablesOf7 = 61833
 
 // width tells how much a character set can hold: 4 for all of Unicode, 3 for the older utf8, 1 for the rest.
 func width(charset string) int {
@@ -197,7 +236,7 @@ func tooOld(version string) string {
 
 // roles reads the roles of the site. They are remembered until the roles are listed again.
 func (w *website) roles(ctx context.Context) (roles, error) {
-	return w.known.Get(func() (roles, error) {
+	return fresh(w, &w.known, func() (roles, error) {
 		var text string
 		row := func(scan func(...any) error) error { return scan(&text) }
 		err := w.server.again(ctx, func() error {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rollcall-sync/rollcall/sync/directory"
 	"github.com/rollcall-sync/rollcall/sync/directory/directorytest/real"
@@ -125,7 +126,9 @@ func TestAListingWhileAccountsComeAndGo(t *testing.T) {
 func TestTheNumberOfStatementsOfEachCall(t *testing.T) {
 	t.Parallel()
 	s := real.WordPress(t)
-	d := inDatabase(t, s, "meta", []string{"department"})
+	now := time.Now()
+	still := func(settings *directory.Settings) { settings.Now = func() time.Time { return now } }
+	d := inDatabase(t, s, "meta", []string{"department"}, "", still)
 	id := create(t, d, "anna").ID
 	s.AddPeople("subscriber", real.People(1, 1998)...)
 	for _, step := range []struct {
@@ -133,7 +136,7 @@ func TestTheNumberOfStatementsOfEachCall(t *testing.T) {
 		want int64
 		call func() error
 	}{
-		{"2,000 users in two pages", 2 * 3, func() error {
+		{"2,000 users in two pages, and the roles", 2*3 + 1, func() error {
 			if n := len(listAll(t, d)); n != 2000 {
 				return fmt.Errorf("%d accounts", n)
 			}
@@ -172,5 +175,30 @@ func TestTheNumberOfStatementsOfEachCall(t *testing.T) {
 		if n := d.Requests() - before; n != step.want {
 			t.Errorf("%s: %d statements, want %d", step.name, n, step.want)
 		}
+	}
+}
+
+// A service runs for months: what somebody changes on the site meanwhile is noticed.
+func TestWhatWasLearntIsNotReliedOnForLong(t *testing.T) {
+	t.Parallel()
+	s := real.WordPress(t)
+	now := time.Now()
+	d := inDatabase(t, s, "", func(settings *directory.Settings) { settings.Now = func() time.Time { return now } })
+	id := create(t, d, "anna").ID
+	s.Exec(`UPDATE wp_options SET option_value = REPLACE(option_value, 's:10:"subscriber"', 's:8:"customer"') WHERE option_name = 'wp_user_roles'`)
+	s.Exec(`UPDATE wp_usermeta SET meta_value = 'a:1:{s:8:"customer";b:1;}' WHERE user_id = ? AND meta_key = 'wp_capabilities'`, id)
+	if accounts := listAll(t, d); accounts[1].Status != directory.StatusActive || !slices.Equal(accounts[1].Groups, []string{"customer"}) {
+		t.Errorf("a listing still goes by the old roles: %+v", accounts[1])
+	}
+	s.Exec(`UPDATE wp_options SET option_value = REPLACE(option_value, 's:8:"customer"', 's:10:"subscriber"') WHERE option_name = 'wp_user_roles'`)
+	now = now.Add(2 * time.Minute)
+	if a, err := d.GetAccount(t.Context(), id); err != nil || a.Status != directory.StatusInactive {
+		t.Errorf("after two minutes the old roles still count: %+v, %v", a, err)
+	}
+	s.Exec("UPDATE wp_options SET option_value = '61833' WHERE option_name = 'db_version'")
+	now = now.Add(2 * time.Minute)
+	b := create(t, d, "berta")
+	if color := s.Query("SELECT meta_value FROM wp_usermeta WHERE meta_key = 'admin_color' AND user_id = ?", b.ID); color[0][0] != "modern" {
+		t.Errorf("a new user of WordPress 7 gets the look %q", color)
 	}
 }

@@ -229,6 +229,8 @@ func (w *website) ListAccounts(ctx context.Context, request directory.ListReques
 			return directory.AccountPage{}, w.server.fail(k, &directory.Error{Kind: directory.Invalid, Err: fmt.Errorf("%q is no cursor of this listing", request.Cursor)})
 		}
 		after = n
+	} else {
+		w.known.Forget() // each listing is judged by the roles that there are now
 	}
 	size := w.pageSize
 	if request.Size > 0 {

@@ -24,6 +24,9 @@ const phpTrim = " \n\r\t\v\x00"
 
 // oneLine is sanitize_text_field (formatting.php), followed by what wp_filter_kses still does: for names.
 func oneLine(text string) string {
+	if isPlain(text) {
+		return text
+	}
 	text = strings.Trim(spaces.ReplaceAllString(text, " "), phpTrim)
 	found := false
 	for octet.MatchString(text) {
@@ -33,6 +36,16 @@ func oneLine(text string) string {
 		text = strings.Trim(spaces.ReplaceAllString(text, " "), phpTrim)
 	}
 	return severalLines(text)
+}
+
+// isPlain reports whether a text has nothing in it that WordPress changes; nearly all names are such.
+func isPlain(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c == '%' || c == '#' || c == ' ' && (i == 0 || i == len(text)-1 || text[i-1] == ' ') {
+			return false
+		}
+	}
+	return true
 }
 
 // severalLines is wp_filter_kses (kses.php): for the biography. Typed character references, "&#38;", are taken for such

@@ -68,6 +68,7 @@ func (w *website) lookAgain(ctx context.Context, f facts, all []*newcomer, resul
 	}
 	twins, err := w.twins(ctx, f, w.server.db, part, false)
 	if err != nil {
+		w.settings.Logger().Warn("new accounts were not looked at once more for equals", "directory", w.desc.Name, "accounts", len(part), "error", err)
 		return
 	}
 	for _, t := range twins {

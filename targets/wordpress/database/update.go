@@ -211,15 +211,19 @@ func (e *editing) apply(ctx context.Context, c changes, moved bool) error {
 // CreateAccounts.
 func (w *website) stillAlone(ctx context.Context, k task, id, before string) error {
 	f, err := w.facts(ctx)
-	if err != nil {
-		return nil // it is stored; only the second look is missing
+	var n int64
+	if err == nil {
+		n, err = w.id(ctx, k, id)
 	}
-	n, err := w.id(ctx, k, id)
-	if err != nil {
-		return nil
+	var twins []twin
+	if err == nil {
+		twins, err = w.twinsOf(ctx, f, w.server.db, []*person{{id: n}}, false, directory.Email)
 	}
-	twins, err := w.twinsOf(ctx, f, w.server.db, []*person{{id: n}}, false, directory.Email)
-	if err != nil || len(twins) == 0 {
+	if err != nil {
+		w.settings.Logger().Warn("a new address was not looked at once more for equals", "directory", w.desc.Name, "record", id, "error", err)
+		return nil // the address itself is stored
+	}
+	if len(twins) == 0 {
 		return nil
 	}
 	err = w.server.change(ctx, func(tx session) error {

@@ -133,14 +133,14 @@ type newcomer struct {
 
 // prepare checks a request and makes its rows: those of wp_insert_user (user.php) and of set_role (class-wp-user.php), in
 // their order.
-func (w *website) prepare(f roles, index int, request directory.CreateRequest) (*newcomer, error) {
+func (w *website) prepare(f facts, r roles, index int, request directory.CreateRequest) (*newcomer, error) {
 	for _, name := range []string{directory.Username, directory.Email} {
 		if request.Attributes[name].IsEmpty() {
 			return nil, &directory.Error{Kind: directory.Invalid, Attribute: name, Err: fmt.Errorf("%s is missing, which WordPress requires", name)}
 		}
 	}
 	given := w.rules.NewRoles(request)
-	if err := w.grantable(f, given); err != nil {
+	if err := w.grantable(r, given); err != nil {
 		return nil, err
 	}
 	c, err := w.changes(request.Attributes, true)
@@ -160,7 +160,7 @@ func (w *website) prepare(f roles, index int, request directory.CreateRequest) (
 	}
 	n := &newcomer{index: index, record: login, columns: c.columns}
 	n.columns["user_pass"], n.columns["user_nicename"] = unusable(), nicename(login)
-	caps := f.with(nil, given)
+	caps := r.with(nil, given)
 	for _, row := range [][2]string{
 		{"nickname", c.meta["nickname"]},
 		{"first_name", c.meta["first_name"]},
@@ -169,12 +169,12 @@ func (w *website) prepare(f roles, index int, request directory.CreateRequest) (
 		{"rich_editing", "true"},
 		{"syntax_highlighting", "true"},
 		{"comment_shortcuts", "false"},
-		{"admin_color", "fresh"},
+		{"admin_color", f.color},
 		{"use_ssl", "0"},
 		{"show_admin_bar_front", "true"},
 		{"locale", c.meta["locale"]},
 		{w.capKey(), caps.String()},
-		{w.levelKey(), f.level(caps)},
+		{w.levelKey(), r.level(caps)},
 	} {
 		n.meta = append(n.meta, row)
 		delete(c.meta, row[0])

@@ -15,11 +15,23 @@ import (
 
 // Fold returns the form in which WordPress's database compares usernames and e-mail addresses: without case and accents.
 func Fold(text string) string {
+	if isASCII(text) { // most are, and this is asked for each account
+		return strings.ToLower(text)
+	}
 	plain, _, err := transform.String(transform.Chain(norm.NFD, runes.Remove(runes.In(unicode.Mn)), norm.NFC), text)
 	if err != nil { // the chain refuses nothing; text that it cannot take is compared as it is
 		plain = text
 	}
 	return cases.Fold().String(plain)
+}
+
+func isASCII(text string) bool {
+	for i := range len(text) {
+		if text[i] >= 0x80 {
+			return false
+		}
+	}
+	return true
 }
 
 // checkUsername returns why WordPress would refuse it, or "". The rules are those of sanitize_user (formatting.php) in its
