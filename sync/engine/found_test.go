@@ -157,5 +157,9 @@ func TestAnAccountThatTheTargetHidesIsNotMadeAnew(t *testing.T) {
 	}
 	r.target.Remove(hidden)
 	r.job.Target = r.target
+	asked := r.target.Calls(memory.OpGetAccount)
 	r.expect(StatusOK, "created 1")
+	if n := r.target.Calls(memory.OpGetAccount) - asked; n != 1 {
+		t.Errorf("asked for it %d times", n)
+	}
 }

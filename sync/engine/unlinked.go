@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
 
 	"github.com/rollcall-sync/rollcall/sync/diff"
 	"github.com/rollcall-sync/rollcall/sync/directory"
@@ -99,8 +98,7 @@ func (w *world) describeTaken(ctx context.Context, candidate *diff.Candidate) er
 	candidate.Gone = w.gone[sourceID]
 	if !candidate.Gone && w.source.Position(sourceID) < 0 && w.source.Certificate.Complete {
 		if getter, ok := w.job.Source.(directory.Getter); ok {
-			_, err := getter.GetAccount(ctx, sourceID)
-			candidate.Gone = errors.Is(err, directory.NotFound)
+			candidate.Gone = w.provenGone(ctx, plan.Source, getter, sourceID)
 		}
 	}
 	return nil

@@ -12,6 +12,7 @@ import (
 	"github.com/rollcall-sync/rollcall/sync/diff"
 	"github.com/rollcall-sync/rollcall/sync/directory"
 	"github.com/rollcall-sync/rollcall/sync/mapping"
+	"github.com/rollcall-sync/rollcall/sync/plan"
 	"github.com/rollcall-sync/rollcall/sync/rules"
 	"github.com/rollcall-sync/rollcall/sync/state"
 )
@@ -84,10 +85,23 @@ func (w *world) targetEvidence(ctx context.Context, source *diff.Record, id stri
 	if !ok || w.direct || !inPlay || w.sync.Actions.MissingInTarget != rules.Recreate {
 		return diff.Gone
 	}
-	if _, err := getter.GetAccount(ctx, id); !errors.Is(err, directory.NotFound) {
+	if !w.provenGone(ctx, plan.Target, getter, id) {
 		return diff.Suspected
 	}
 	return diff.Gone
+}
+
+// provenGone asks a directory for an account by its id. The answer is remembered, because a pair is decided once more when its
+// operations are carried out: it must be decided the same then, and nobody may wait for a directory meanwhile.
+func (w *world) provenGone(ctx context.Context, side plan.Side, getter directory.Getter, id string) bool {
+	key := string(side) + "\x00" + id
+	gone, asked := w.asked[key]
+	if !asked {
+		_, err := getter.GetAccount(ctx, id)
+		gone = errors.Is(err, directory.NotFound)
+		w.asked[key] = gone
+	}
+	return gone
 }
 
 // needsWitness reports that something would follow from the account's absence.
