@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/cespare/xxhash/v2"
 )
 
 // The compact binary form below is what snapshots are spooled in, what hashes are taken of and what the base is stored
@@ -55,9 +57,21 @@ func (a Attributes) AppendBinary(b []byte) []byte {
 
 // AppendBinary appends the account in its stored form. Groups are written in sorted order.
 func (a Account) AppendBinary(b []byte) []byte {
+	b, _ = a.AppendHashed(b, nil)
+	return b
+}
+
+// AppendHashed is AppendBinary and returns a hash besides, of all but the revision and of those attributes that hashed
+// chooses; nil chooses all. It is never 0.
+func (a Account) AppendHashed(b []byte, hashed func(attribute string) bool) (_ []byte, hash uint64) {
+	var digest xxhash.Digest
+	digest.Reset()
+	from := len(b)
 	b = appendText(b, a.ID)
 	b = append(b, byte(a.Status))
+	digest.Write(b[from:]) //nolint:errcheck // never fails
 	b = appendText(b, a.Revision)
+	from = len(b)
 	b = appendText(b, a.Privileged)
 	b = appendText(b, a.ReadOnly)
 	b = appendText(b, a.Problem)
@@ -66,10 +80,22 @@ func (a Account) AppendBinary(b []byte) []byte {
 		known = 1
 	}
 	b = append(b, known)
-	groups := slices.Clone(a.Groups)
-	slices.Sort(groups)
+	groups := a.Groups
+	if !slices.IsSorted(groups) {
+		groups = slices.Sorted(slices.Values(groups))
+	}
 	b = appendTexts(b, groups)
-	return a.Attributes.AppendBinary(b)
+	digest.Write(b[from:]) //nolint:errcheck // never fails
+	b = binary.AppendUvarint(b, uint64(len(a.Attributes)))
+	for _, name := range a.Attributes.Names() {
+		from = len(b)
+		b = appendText(b, name)
+		b = a.Attributes[name].AppendBinary(b)
+		if hashed == nil || hashed(name) {
+			digest.Write(b[from:]) //nolint:errcheck // never fails
+		}
+	}
+	return b, max(1, digest.Sum64())
 }
 
 // DecodeValue reads what Value.AppendBinary wrote and returns the rest.

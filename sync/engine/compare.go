@@ -29,9 +29,6 @@ func (w *world) compare(ctx context.Context) error {
 	if err := w.newDecider(); err != nil {
 		return err
 	}
-	if err := w.indexKeys(); err != nil {
-		return err
-	}
 	if err := w.decideLinked(ctx, look); err != nil {
 		return err
 	}
@@ -59,7 +56,7 @@ func (w *world) walkLinks(ctx context.Context) (look, suspects []string, err err
 		if w.direct && source < 0 && !w.gone[head.SourceID] {
 			return // the account of somebody else, which only holds a value that is wanted
 		}
-		if source >= 0 && target >= 0 && w.inStep(head) {
+		if source >= 0 && target >= 0 && w.inStep(head, source, target) {
 			w.classes.add(diff.Unchanged)
 			return
 		}
@@ -81,13 +78,11 @@ func (w *world) walkLinks(ctx context.Context) (look, suspects []string, err err
 }
 
 // inStep reports that neither side nor the rules have changed since the pair was last found equal.
-func (w *world) inStep(head state.LinkHead) bool {
+func (w *world) inStep(head state.LinkHead, source, target int) bool {
 	if head.SourceHash == 0 || head.TargetHash == 0 || head.Rules != w.rules || w.direct || head.MissingRuns > 0 {
 		return false
 	}
-	source, _ := w.source.Hash(head.SourceID)
-	target, _ := w.target.Hash(head.TargetID)
-	return source == head.SourceHash && target == head.TargetHash
+	return w.source.HashAt(source) == head.SourceHash && w.target.HashAt(target) == head.TargetHash
 }
 
 // newDecider sets up the pure part with what is known now.
@@ -153,12 +148,17 @@ func specOf(description directory.Description, name string) directory.AttributeS
 	return spec
 }
 
-func (w *world) indexKeys() (err error) {
-	names := keyNames(w.targetSide, w.matchNames)
-	if w.targetKeys, err = snapshot.NewKeys(w.target, keysOf(w.targetSide, names)); err != nil {
-		return err
+// indexTarget makes the target's accounts findable by their values, when it is first needed: a night without change is not.
+func (w *world) indexTarget() (err error) {
+	if w.targetKeys == nil {
+		w.targetKeys, err = snapshot.NewKeys(w.target, keysOf(w.targetSide, keyNames(w.targetSide, w.matchNames)))
 	}
-	if w.sync.Writeback.Create || w.sync.Writeback.Update {
+	return err
+}
+
+// indexSource is indexTarget for the source.
+func (w *world) indexSource() (err error) {
+	if w.sourceKeys == nil {
 		w.sourceKeys, err = snapshot.NewKeys(w.source, keysOf(w.sourceSide, keyNames(w.sourceSide, w.matchNames)))
 	}
 	return err

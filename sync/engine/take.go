@@ -141,8 +141,8 @@ func (w *world) kept(c diff.Case, link state.Link, decision diff.Decision) (_ st
 	}
 	link.SourceHash, link.TargetHash, link.Rules = 0, 0, w.rules
 	if decision.InStep && c.Source != nil && c.Target != nil && !w.direct && len(c.LedElsewhere) == 0 {
-		link.SourceHash, _ = w.source.Hash(link.SourceID)
-		link.TargetHash, _ = w.target.Hash(link.TargetID)
+		link.SourceHash = w.source.HashAt(w.source.Position(link.SourceID))
+		link.TargetHash = w.target.HashAt(w.target.Position(link.TargetID))
 	}
 	if decision.Attributes != nil {
 		base := state.Base{Attributes: pairs(decision.Attributes), Groups: decision.Groups, SourceStatus: link.Base.SourceStatus, TargetStatus: link.Base.TargetStatus}
@@ -180,6 +180,16 @@ func sameBase(a, b state.Base) bool {
 
 // arrange settles who gets which unique value, and puts the plan into order.
 func (w *world) arrange() error {
+	if w.plan.Operations.Len() > 0 {
+		if err := w.indexTarget(); err != nil {
+			return err
+		}
+		if w.sync.Writeback.Create || w.sync.Writeback.Update {
+			if err := w.indexSource(); err != nil {
+				return err
+			}
+		}
+	}
 	if err := w.plan.Arrange(w.uniqueKey, w.holder); err != nil {
 		return err
 	}
@@ -215,7 +225,7 @@ func (w *world) holder(side plan.Side, attribute, key string) (id, label string,
 		keys, s, description = w.sourceKeys, w.source, w.sourceSide
 	}
 	if keys == nil {
-		return "", "", false
+		return "", "", false // nothing is written there
 	}
 	spec := specOf(description, attribute)
 	for _, position := range keys.Positions(attribute + "\x00" + key) {

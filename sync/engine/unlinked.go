@@ -7,15 +7,13 @@ import (
 	"github.com/rollcall-sync/rollcall/sync/directory"
 	"github.com/rollcall-sync/rollcall/sync/mapping"
 	"github.com/rollcall-sync/rollcall/sync/plan"
+	"github.com/rollcall-sync/rollcall/sync/snapshot"
 	"github.com/rollcall-sync/rollcall/sync/state"
 )
 
 // decideUnlinked decides the source accounts without a link.
 func (w *world) decideUnlinked(ctx context.Context) error {
-	return w.source.Each(func(account directory.Account) error {
-		if w.inSource[w.source.Position(account.ID)] {
-			return nil
-		}
+	return eachUnlinked(w.source, w.inSource, func(account directory.Account) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -30,6 +28,38 @@ func (w *world) decideUnlinked(ctx context.Context) error {
 		}
 		return w.take(c, nil, w.decider.Decide(c))
 	})
+}
+
+// fewUnlinked is the share of accounts below which they are loaded one by one: reading a listing through is quicker than
+// jumping about in it, unless nearly all of it is passed over.
+const fewUnlinked = 4
+
+// eachUnlinked calls fn for the accounts of a listing that have no link.
+func eachUnlinked(s *snapshot.Snapshot, linked []bool, fn func(directory.Account) error) error {
+	var positions []int
+	for i, has := range linked {
+		if !has {
+			positions = append(positions, i)
+		}
+		if len(positions) > s.Len()/fewUnlinked {
+			return s.Each(func(account directory.Account) error {
+				if linked[s.Position(account.ID)] {
+					return nil
+				}
+				return fn(account)
+			})
+		}
+	}
+	for _, i := range positions {
+		account, err := s.At(i)
+		if err != nil {
+			return err
+		}
+		if err := fn(account); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // unlinkedCase gathers what is known of a source account without a link.
@@ -47,6 +77,9 @@ func (w *world) unlinkedCase(ctx context.Context, account directory.Account) (di
 
 // candidates looks for the other half of an account, by each match attribute in order; the first that finds somebody decides.
 func (w *world) candidates(ctx context.Context, source *diff.Record) ([]diff.Candidate, error) {
+	if err := w.indexTarget(); err != nil {
+		return nil, err
+	}
 	for _, name := range w.matchNames {
 		spec := specOf(w.targetSide, name)
 		key := mapping.Key(w.wanted(source, name, spec), spec)
@@ -122,12 +155,12 @@ func (w *world) decideTargets(ctx context.Context) error {
 		w.counts.Unmanaged += w.target.Len() - w.linkedTargets
 		return nil
 	}
-	return w.target.Each(func(account directory.Account) error {
+	if err := w.indexSource(); err != nil {
+		return err
+	}
+	return eachUnlinked(w.target, w.inTarget, func(account directory.Account) error {
 		if err := ctx.Err(); err != nil {
 			return err
-		}
-		if w.inTarget[w.target.Position(account.ID)] {
-			return nil
 		}
 		w.counts.Unmanaged++
 		c := diff.Case{Target: w.targetRecord(account)}

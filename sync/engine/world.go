@@ -107,24 +107,12 @@ func (e *Engine) open(ctx context.Context, job Job) (*world, error) {
 		}
 		w.approved = approved
 	}
-	count, err := e.heldLinks(ctx, w.sync.Name)
-	if err != nil {
+	var err error
+	if _, w.linkedCount, err = e.options.State.LinkCount(ctx, w.sync.Name); err != nil {
 		return nil, err
 	}
-	w.linkedCount = count
 	w.sourceStart = w.requests()
 	return w, nil
-}
-
-// heldLinks counts the links that the sync holds.
-func (e *Engine) heldLinks(ctx context.Context, sync string) (n int, err error) {
-	err = e.options.State.Links(ctx, sync, func(head state.LinkHead) error {
-		if head.Claim == state.Held {
-			n++
-		}
-		return nil
-	})
-	return n, err
 }
 
 // discard is the end of a world whose plan is not wanted any more.

@@ -17,12 +17,13 @@ func Direct(folder string, description directory.Description, groups []directory
 	description.GroupsInline = true // the accounts carry them here, wherever they came from
 	s := &Snapshot{Description: description, Groups: groups, TakenAt: now, file: out.file}
 	for _, account := range accounts {
-		offset, length, err := out.account(account)
+		payload, hash := account.AppendHashed(nil, nil)
+		offset, err := out.write(sectionAccount, payload)
 		if err != nil {
 			out.discard()
 			return nil, err
 		}
-		s.entries = append(s.entries, entry{hashID(account.ID), contentHash(account, nil), offset, uint32(length)})
+		s.entries = append(s.entries, entry{hashID(account.ID), hash, offset, uint32(len(payload))})
 	}
 	s.sort()
 	s.Certificate.add(ClauseDirect, true, "one person, looked up by name or id", "")

@@ -106,8 +106,8 @@ func TestMembershipsSurviveTheFile(t *testing.T) {
 		t.Errorf("(read, loaded):\n%s", difference)
 	}
 	for _, id := range []string{"id1", "id2", "id3"} {
-		one, _ := s.Hash(id)
-		if two, _ := again.Hash(id); one != two {
+		one, _ := hashOf(s, id)
+		if two, _ := hashOf(again, id); one != two {
 			t.Errorf("%s has the hash %d, and %d when it is loaded", id, one, two)
 		}
 	}
@@ -120,7 +120,7 @@ func TestTheHashFollowsMemberships(t *testing.T) {
 		if change != nil {
 			change(b)
 		}
-		h, _ := read(t, byGroup{grouped{b}}, needs(GroupNeed{All: true})).Hash("id2")
+		h, _ := hashOf(read(t, byGroup{grouped{b}}, needs(GroupNeed{All: true})), "id2")
 		return h
 	}
 	before := hash(nil)

@@ -22,7 +22,7 @@ type keyEntry struct {
 
 // NewKeys reads the snapshot once; keys returns the texts under which an account is to be found.
 func NewKeys(s *Snapshot, keys func(directory.Account) []string) (*Keys, error) {
-	k := &Keys{}
+	k := &Keys{entries: make([]keyEntry, 0, s.Len())}
 	err := s.Each(func(account directory.Account) error {
 		position := s.Position(account.ID)
 		for _, key := range keys(account) {

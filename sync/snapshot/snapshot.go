@@ -65,17 +65,9 @@ func (s *Snapshot) find(id string) (int, bool) {
 	return slices.BinarySearchFunc(s.entries, hashID(id), func(e entry, h uint64) int { return cmp.Compare(e.id, h) })
 }
 
-// Hash returns the content hash of an account: equal hashes mean that nothing that rules look at has changed. ok is false
-// where the account is not in the snapshot.
-func (s *Snapshot) Hash(id string) (hash uint64, ok bool) {
-	i, ok := s.find(id)
-	if !ok {
-		return 0, false
-	}
-	return s.hashAt(i), true
-}
-
-func (s *Snapshot) hashAt(i int) uint64 {
+// HashAt returns the content hash of the account at a position: equal hashes mean that nothing that rules look at has
+// changed: the named attributes (all where none are named), the status, the groups, and what forbids a write. It is never 0.
+func (s *Snapshot) HashAt(i int) uint64 {
 	e := s.entries[i]
 	hash := e.hash
 	for _, m := range s.membersOf(e.id) {
@@ -253,7 +245,8 @@ func Load(folder, name string) (*Snapshot, error) {
 			if err != nil {
 				return err
 			}
-			s.entries = append(s.entries, entry{hashID(account.ID), contentHash(account, nil), offset, uint32(len(payload))})
+			_, hash := account.AppendHashed(nil, nil)
+			s.entries = append(s.entries, entry{hashID(account.ID), hash, offset, uint32(len(payload))})
 		case sectionGroups:
 			return json.Unmarshal(payload, &s.Groups)
 		case sectionMembers:
@@ -303,23 +296,4 @@ func (s *Snapshot) sort() (repeated int) {
 	slices.SortFunc(s.members, func(a, b member) int { return cmp.Or(cmp.Compare(a.account, b.account), cmp.Compare(a.group, b.group)) })
 	s.members = slices.Compact(s.members)
 	return before - len(s.entries)
-}
-
-// contentHash hashes what rules look at: the named attributes (all when nil), status, inline groups, and what forbids a write.
-func contentHash(account directory.Account, attributes []string) uint64 {
-	seen := account
-	seen.Revision = ""
-	if attributes != nil {
-		seen.Attributes = make(directory.Attributes, len(attributes))
-		for _, name := range attributes {
-			if value, ok := account.Attributes[name]; ok {
-				seen.Attributes[name] = value
-			}
-		}
-	}
-	hash := xxhash.Sum64(seen.AppendBinary(nil))
-	if hash == 0 {
-		hash = 1 // 0 means "look again" in links
-	}
-	return hash
 }

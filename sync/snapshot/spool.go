@@ -87,13 +87,6 @@ func (s *spool) write(kind byte, payload []byte) (offset int64, err error) {
 	return offset, nil
 }
 
-// account appends one account and returns where it is.
-func (s *spool) account(a directory.Account) (offset int64, length int, err error) {
-	payload := a.AppendBinary(nil)
-	offset, err = s.write(sectionAccount, payload)
-	return offset, len(payload), err
-}
-
 func (s *spool) flush() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

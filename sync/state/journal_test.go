@@ -79,7 +79,7 @@ func TestAnOutcomeAndItsLinkAreStoredTogetherOrNotAtAll(t *testing.T) {
 	one, two := newLink("s1", "t1"), newLink("s2", "t1")
 	err := db.Resolve(ctx, Outcome{Run: "run1", Seq: 1, Result: ResultDone, Link: &one}, Outcome{Run: "run1", Seq: 2, Result: ResultDone, Link: &two})
 	wantIs(t, err, ErrLinked)
-	if n, err := db.LinkCount(ctx, staff); n != 0 || err != nil {
+	if n, _, err := db.LinkCount(ctx, staff); n != 0 || err != nil {
 		t.Errorf("%d links, %v", n, err)
 	}
 	if pending, err := db.Pending(ctx, staff); numbers(pending) != "run1/1 run1/2" || err != nil {
@@ -121,7 +121,7 @@ func TestDroppingAndReplacingALink(t *testing.T) {
 			if diff := cmp.Diff(c.want, strings.Join(got, " ")); diff != "" {
 				t.Error(diff)
 			}
-			if n, err := db.LinkCount(ctx, "other"); n != 1 || err != nil {
+			if n, _, err := db.LinkCount(ctx, "other"); n != 1 || err != nil {
 				t.Errorf("%d links of the other sync, %v", n, err)
 			}
 		})
@@ -202,7 +202,7 @@ func TestManyWorkersJournalAtOnce(t *testing.T) {
 		})
 	}
 	group.Wait()
-	if n, err := db.LinkCount(ctx, staff); n != workers*each || err != nil {
+	if n, _, err := db.LinkCount(ctx, staff); n != workers*each || err != nil {
 		t.Errorf("%d links, %v", n, err)
 	}
 	if pending, err := db.Pending(ctx, staff); len(pending) != 0 || err != nil {

@@ -45,15 +45,14 @@ func (db *DB) Links(ctx context.Context, sync string, each func(LinkHead) error)
 	return translate(db.path, rows.Err())
 }
 
-// LinkCount returns how many links a sync has.
-func (db *DB) LinkCount(ctx context.Context, sync string) (int, error) {
+// LinkCount returns how many links a sync has, and how many of them it holds.
+func (db *DB) LinkCount(ctx context.Context, sync string) (all, held int, err error) {
 	id, ok, err := db.nameID(ctx, sync)
 	if err != nil || !ok {
-		return 0, err
+		return 0, 0, err
 	}
-	var count int
-	err = db.reader.QueryRowContext(ctx, "SELECT count(*) FROM links WHERE sync = ?", id).Scan(&count)
-	return count, translate(db.path, err)
+	err = db.reader.QueryRowContext(ctx, "SELECT count(*), count(*) FILTER (WHERE claim = ?) FROM links WHERE sync = ?", int64(Held), id).Scan(&all, &held)
+	return all, held, translate(db.path, err)
 }
 
 // LinkBySource returns the link of a source account; [ErrNotFound] where it has none.

@@ -57,7 +57,7 @@ func TestSavingAgainChangesTheWholeLink(t *testing.T) {
 	if diff := cmp.Diff(newLink("s2", "t2"), other); diff != "" {
 		t.Errorf("the other link changed: %s", diff)
 	}
-	if n, err := db.LinkCount(ctx, staff); n != 2 || err != nil {
+	if n, _, err := db.LinkCount(ctx, staff); n != 2 || err != nil {
 		t.Errorf("%d links, %v", n, err)
 	}
 }
@@ -85,7 +85,7 @@ func TestALinkInTheWayIsNamedWithAllAccounts(t *testing.T) {
 					t.Errorf("error %q does not say %q", err, text)
 				}
 			}
-			if n, err := db.LinkCount(ctx, staff); n != 1 || err != nil {
+			if n, _, err := db.LinkCount(ctx, staff); n != 1 || err != nil {
 				t.Errorf("%d links, %v", n, err)
 			}
 		})
@@ -165,6 +165,16 @@ func TestMarksOfBeingInStepChangeNothingElse(t *testing.T) {
 	wantIs(t, db.MarkInStep(ctx, staff, "r3", InStep{"s1", 99, 99}, InStep{"nobody", 1, 1}), ErrNotFound)
 	if got, err = db.LinkBySource(ctx, staff, "s1"); err != nil || got.SourceHash != 11 || got.Rules != "r2" {
 		t.Errorf("half of a refused call was kept: %d %s, %v", got.SourceHash, got.Rules, err)
+	}
+}
+
+func TestLinksAreCountedWithThoseThatAreHeld(t *testing.T) {
+	ctx, db := context.Background(), open(t)
+	links := []Link{newLink("s1", "t1"), newLink("s2", "t2"), newLink("s3", "t3")}
+	links[0].Claim, links[1].Claim, links[2].Claim = Held, Released, Held
+	must(t, db.SaveLinks(ctx, links...))
+	if all, held, err := db.LinkCount(ctx, staff); all != 3 || held != 2 || err != nil {
+		t.Errorf("%d links, %d held, %v", all, held, err)
 	}
 }
 

@@ -206,7 +206,7 @@ func TestReadingOnly(t *testing.T) {
 	must(t, db.SaveLinks(ctx, newLink("s1", "t1")))
 	reader := openAt(t, db.Path(), Options{ReadOnly: true})
 	must(t, db.SaveLinks(ctx, newLink("s2", "t2")))
-	if n, err := reader.LinkCount(ctx, "staff-to-website"); err != nil || n != 2 {
+	if n, _, err := reader.LinkCount(ctx, "staff-to-website"); err != nil || n != 2 {
 		t.Errorf("%d links, %v", n, err)
 	}
 	wantIs(t, reader.SetMeta(ctx, "a", "b"), ErrReadOnly)

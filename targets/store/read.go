@@ -92,13 +92,17 @@ func (d *Directory) CountAccounts(ctx context.Context) (n int, err error) {
 // Partition returns the cursor of each page.
 func (d *Directory) Partition(ctx context.Context, request directory.ListRequest) (cursors []string, err error) {
 	err = d.read(ctx, "partition accounts", "", func(ctx context.Context, q queryer) error {
-		ends, err := texts(ctx, q, `SELECT id FROM (SELECT id, row_number() OVER (ORDER BY id) AS n, count(*) OVER () AS total FROM accounts)
-			WHERE n % ?1 = 0 AND n < total ORDER BY id`, d.size(request.Size))
+		size, after := d.size(request.Size), ""
 		cursors = []string{cursorAfter("")}
-		for _, id := range ends {
-			cursors = append(cursors, cursorAfter(id))
+		for {
+			// A page that nothing follows ends the list.
+			ends, err := texts(ctx, q, "SELECT id FROM accounts WHERE id > ?1 ORDER BY id LIMIT 2 OFFSET ?2", after, size-1)
+			if err != nil || len(ends) < 2 {
+				return err
+			}
+			after = ends[0]
+			cursors = append(cursors, cursorAfter(after))
 		}
-		return err
 	})
 	if err != nil {
 		return nil, err
