@@ -29,15 +29,24 @@ func (db *DB) Links(ctx context.Context, sync string, each func(LinkHead) error)
 		return translate(db.path, err)
 	}
 	defer rows.Close()
+	// A run walks all links, and there may be a million: plain numbers are scanned without reflection, and the fingerprint
+	// of the rules, which is nearly always the same, is looked up when it changes.
+	var head LinkHead
+	var sourceHash, targetHash, rules, claim, deactivatedAt, missingRuns, suspectedSince int64
+	columns := []any{&head.SourceID, &head.TargetID, &sourceHash, &targetHash, &rules, &claim, &deactivatedAt, &missingRuns, &suspectedSince}
+	known := int64(-1)
 	for rows.Next() {
-		var row linkRow
-		if err := rows.Scan(row.head()...); err != nil {
+		if err := rows.Scan(columns...); err != nil {
 			return translate(db.path, err)
 		}
-		head, err := db.decodeHead(ctx, &row)
-		if err != nil {
-			return err
+		if rules != known {
+			if head.Rules, err = db.name(ctx, rules); err != nil {
+				return err
+			}
+			known = rules
 		}
+		head.SourceHash, head.TargetHash, head.Claim, head.MissingRuns = uint64(sourceHash), uint64(targetHash), Claim(claim), int(missingRuns)
+		head.DeactivatedAt, head.SuspectedSince = fromNanos(deactivatedAt), fromNanos(suspectedSince)
 		if err := each(head); err != nil {
 			return err
 		}
