@@ -121,7 +121,7 @@ func (w *world) lookUp(ctx context.Context, d directory.Directory, ids, attribut
 // lookUpInListing finds accounts in a full listing, where a directory cannot be asked for one.
 func (w *world) lookUpInListing(ctx context.Context, d directory.Directory, ids, attributes []string, value string) (found []directory.Account, gone map[string]bool, err error) {
 	all, err := snapshot.Read(ctx, d, snapshot.Options{
-		Folder: w.engine.options.Snapshots, Now: w.engine.options.Now, Expect: snapshot.Expectation{LastCount: -1},
+		Folder: w.engine.options.Snapshots, Now: w.engine.options.Now, Expect: snapshot.Expectation{LastCount: -1, Linked: w.linkedCount},
 	})
 	if err != nil {
 		return nil, nil, err

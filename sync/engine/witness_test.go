@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -114,4 +115,23 @@ func TestAnotherPlaceNeedsApproval(t *testing.T) {
 	if moved.Writes() != 0 {
 		t.Errorf("%d writes", moved.Writes())
 	}
+}
+
+// A source that cannot be asked about one person is listed; a listing without anybody proves nothing about anyone.
+func TestOnePersonIsNotGoneFromAnEmptyListing(t *testing.T) {
+	r := newRig(t)
+	ids := r.people(5)
+	r.job.Source = struct {
+		directory.Directory
+		directory.GroupLister
+		directory.MemberLister
+	}{r.source.Core(), r.source, r.source}
+	r.expect(StatusOK, "created 5")
+	r.source.Remove(ids...)
+	r.job.Account = "person001"
+	if report, err := r.engine.Run(t.Context(), r.job); !errors.Is(err, ErrNobody) {
+		t.Errorf("error %v, report %+v", err, report)
+	}
+	r.source.Put(person("somebody", "Some", "Body"))
+	r.expect(StatusOK, "deactivated 1")
 }
