@@ -207,7 +207,7 @@ func (w *website) insertUsers(ctx context.Context, f facts, tx session, part []*
 	}
 	last := first + int64(len(part)-1)*f.step
 	// The rows of one statement have ids in a row; that they are ours is proven by what only we know.
-	found, err := w.people(ctx, tx, nil, "", "ID BETWEEN ? AND ?", []any{first, last}, 0, "")
+	found, err := w.people(ctx, tx, selection{where: "ID BETWEEN ? AND ?", arguments: []any{first, last}})
 	if err != nil {
 		return err
 	}

@@ -268,3 +268,23 @@ func TestEitherModeUndoesTheOthersDeactivation(t *testing.T) {
 		}
 	}
 }
+
+// A link for a new password that was mailed to the old address does not outlive it; other changes leave it alone.
+func TestALinkForANewPasswordGoesWithTheOldAddress(t *testing.T) {
+	t.Parallel()
+	s := real.WordPress(t)
+	for name, d := range map[string]powers{"rest": overREST(t, s), "base": inDatabase(t, s)} {
+		id := create(t, d, name).ID
+		s.Exec("UPDATE wp_users SET user_activation_key = 'link' WHERE ID = ?", id)
+		for _, change := range []struct{ attribute, value, want string }{
+			{directory.FirstName, "Anna", "link"}, {directory.Email, name + "@example.com", "link"}, {directory.Email, "new-" + name + "@example.com", ""},
+		} {
+			if _, err := d.UpdateAccount(t.Context(), directory.UpdateRequest{ID: id, Set: directory.Attributes{change.attribute: directory.Text(change.value)}}); err != nil {
+				t.Fatal(err)
+			}
+			if link := s.Query("SELECT user_activation_key FROM wp_users WHERE ID = ?", id)[0][0]; link != change.want {
+				t.Errorf("%s: after a change of %s the link is %q", name, change.attribute, link)
+			}
+		}
+	}
+}

@@ -88,49 +88,7 @@ func (w *website) ask(ctx context.Context) (facts, error) {
 	if err := w.server.query(ctx, w.server.db, server, "SELECT VERSION(), @@read_only, @@auto_increment_increment"); err != nil {
 		return f, err
 	}
-	t := w.tables
-	names := []any{t.users, t.meta, t.options}
-	table := func(scan func(...any) error) error {
-		var name string
-		var engine *string // NULL for a view
-		if err := scan(&name, &engine); err != nil {
-			return err
-		}
-		f.engines[name] = "view"
-		if engine != nil {
-			f.engines[name] = *engine
-		}
-		return nil
-	}
-	const of = " WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME IN (?, ?, ?)"
-	if err := w.server.query(ctx, w.server.db, table, "SELECT TABLE_NAME, ENGINE FROM information_schema.TABLES"+of, names...); err != nil {
-		return f, err
-	}
-	column := func(scan func(...any) error) error {
-		var table, name string
-		var charset *string
-		if err := scan(&table, &name, &charset); err != nil {
-			return err
-		}
-		if charset != nil && (f.charsets[table] == "" || width(*charset) < width(f.charsets[table])) {
-			f.charsets[table] = *charset
-		}
-		f.network = f.network || table == t.users && (name == "spam" || name == "deleted")
-		return nil
-	}
-	if err := w.server.query(ctx, w.server.db, column, "SELECT TABLE_NAME, COLUMN_NAME, CHARACTER_SET_NAME FROM information_schema.COLUMNS"+of, names...); err != nil {
-		return f, err
-	}
-	index := func(scan func(...any) error) error {
-		var table, column, name string
-		if err := scan(&table, &column, &name); err != nil {
-			return err
-		}
-		f.indexes[table+"."+column] = " FORCE INDEX (`" + strings.ReplaceAll(name, "`", "``") + "`)"
-		return nil
-	}
-	err := w.server.query(ctx, w.server.db, index, "SELECT TABLE_NAME, COLUMN_NAME, INDEX_NAME FROM information_schema.STATISTICS"+of+" AND SEQ_IN_INDEX = 1", names...)
-	if err != nil || f.engines[t.options] == "" {
+	if err := w.askTables(ctx, &f); err != nil || f.engines[w.tables.options] == "" {
 		return f, err
 	}
 	option := func(scan func(...any) error) error {
@@ -146,7 +104,62 @@ func (w *website) ask(ctx context.Context) (facts, error) {
 		}
 		return nil
 	}
-	return f, w.server.query(ctx, w.server.db, option, "SELECT option_name, option_value FROM "+t.options+" WHERE option_name IN ('WPLANG', 'db_version')")
+	return f, w.server.query(ctx, w.server.db, option, "SELECT option_name, option_value FROM "+w.tables.options+" WHERE option_name IN ('WPLANG', 'db_version')")
+}
+
+// askTables learns what the tables are made of.
+func (w *website) askTables(ctx context.Context, f *facts) error {
+	t := w.tables
+	names := []any{t.users, t.meta, t.options}
+	// A server that keeps the names of tables in lower case tells them so.
+	own := func(name string) string {
+		for _, mine := range []string{t.users, t.meta, t.options} {
+			if strings.EqualFold(name, mine) {
+				return mine
+			}
+		}
+		return name
+	}
+	table := func(scan func(...any) error) error {
+		var name string
+		var engine *string // NULL for a view
+		if err := scan(&name, &engine); err != nil {
+			return err
+		}
+		f.engines[own(name)] = "view"
+		if engine != nil {
+			f.engines[own(name)] = *engine
+		}
+		return nil
+	}
+	const of = " WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME IN (?, ?, ?)"
+	if err := w.server.query(ctx, w.server.db, table, "SELECT TABLE_NAME, ENGINE FROM information_schema.TABLES"+of, names...); err != nil {
+		return err
+	}
+	column := func(scan func(...any) error) error {
+		var table, name string
+		var charset *string
+		if err := scan(&table, &name, &charset); err != nil {
+			return err
+		}
+		if table = own(table); charset != nil && (f.charsets[table] == "" || width(*charset) < width(f.charsets[table])) {
+			f.charsets[table] = *charset
+		}
+		f.network = f.network || table == t.users && (name == "spam" || name == "deleted")
+		return nil
+	}
+	if err := w.server.query(ctx, w.server.db, column, "SELECT TABLE_NAME, COLUMN_NAME, CHARACTER_SET_NAME FROM information_schema.COLUMNS"+of, names...); err != nil {
+		return err
+	}
+	index := func(scan func(...any) error) error {
+		var table, column, name string
+		if err := scan(&table, &column, &name); err != nil {
+			return err
+		}
+		f.indexes[own(table)+"."+column] = " FORCE INDEX (`" + strings.ReplaceAll(name, "`", "``") + "`)"
+		return nil
+	}
+	return w.server.query(ctx, w.server.db, index, "SELECT TABLE_NAME, COLUMN_NAME, INDEX_NAME FROM information_schema.STATISTICS"+of+" AND SEQ_IN_INDEX = 1", names...)
 }
 
 // tablesOf7 is the number that WordPress 7.0 gives the form of its tables; its dashboard looks "modern" by default.

@@ -59,12 +59,29 @@ func (w *website) keys(names []string) []string {
 	return keys
 }
 
-// people reads users by a condition, and their meta where keys are given. lock is put at the end of both statements. The order is that of ids.
-func (w *website) people(ctx context.Context, on session, keys []string, hint, where string, arguments []any, limit int, lock string) ([]*person, error) {
-	statement := "SELECT ID, user_login, user_email, user_nicename, user_url, display_name, CAST(user_registered AS CHAR), user_pass FROM " +
-		w.tables.users + hint + " WHERE " + where + " ORDER BY ID"
-	if limit > 0 {
-		statement += " LIMIT " + strconv.Itoa(limit)
+// selection says which users are read.
+type selection struct {
+	// keys are those of the meta that is read with them. Without any, what stands in place of a password is read instead:
+	// only for new accounts, by which they are told from others.
+	keys []string
+	// hint is the index that the condition is to be looked up in, or "".
+	hint, where string
+	arguments   []any
+	limit       int
+	// lock is put at the end of the statements.
+	lock string
+}
+
+// people reads users and their meta, in the order of ids.
+func (w *website) people(ctx context.Context, on session, of selection) ([]*person, error) {
+	pass := "''"
+	if len(of.keys) == 0 {
+		pass = "user_pass"
+	}
+	statement := "SELECT ID, user_login, user_email, user_nicename, user_url, display_name, CAST(user_registered AS CHAR), " + pass + " FROM " +
+		w.tables.users + of.hint + " WHERE " + of.where + " ORDER BY ID"
+	if of.limit > 0 {
+		statement += " LIMIT " + strconv.Itoa(of.limit)
 	}
 	var found []*person
 	byID := map[int64]*person{}
@@ -78,13 +95,13 @@ func (w *website) people(ctx context.Context, on session, keys []string, hint, w
 		found, byID[p.id] = append(found, p), p
 		return nil
 	}
-	if err := w.server.query(ctx, on, row, statement+lock, arguments...); err != nil || len(found) == 0 || len(keys) == 0 {
+	if err := w.server.query(ctx, on, row, statement+of.lock, of.arguments...); err != nil || len(found) == 0 || len(of.keys) == 0 {
 		return found, err
 	}
-	return found, w.metaOf(ctx, on, keys, found, byID, lock)
+	return found, w.metaOf(ctx, on, of, found, byID)
 }
 
-func (w *website) metaOf(ctx context.Context, on session, keys []string, found []*person, byID map[int64]*person, lock string) error {
+func (w *website) metaOf(ctx context.Context, on session, of selection, found []*person, byID map[int64]*person) error {
 	f, err := w.facts(ctx)
 	if err != nil {
 		return err
@@ -95,7 +112,7 @@ func (w *website) metaOf(ctx context.Context, on session, keys []string, found [
 		which = "user_id BETWEEN ? AND ?"
 		arguments = []any{first, last}
 	}
-	for _, key := range keys {
+	for _, key := range of.keys {
 		arguments = append(arguments, key)
 	}
 	row := func(scan func(...any) error) error {
@@ -105,13 +122,13 @@ func (w *website) metaOf(ctx context.Context, on session, keys []string, found [
 			return err
 		}
 		// The database takes "Nickname" for "nickname"; WordPress does not when it reads.
-		if p := byID[user]; p != nil && slices.Contains(keys, key.String) {
+		if p := byID[user]; p != nil && slices.Contains(of.keys, key.String) {
 			p.meta[key.String] = append(p.meta[key.String], metaRow{id, value.String})
 		}
 		return nil
 	}
 	return w.server.query(ctx, on, row, "SELECT user_id, umeta_id, meta_key, meta_value FROM "+w.tables.meta+f.indexes[w.tables.meta+".user_id"]+
-		" WHERE "+which+" AND meta_key IN ("+marks(len(keys))+") ORDER BY user_id, umeta_id"+lock, arguments...)
+		" WHERE "+which+" AND meta_key IN ("+marks(len(of.keys))+") ORDER BY user_id, umeta_id"+of.lock, arguments...)
 }
 
 // marks returns n placeholders.
@@ -243,7 +260,7 @@ func (w *website) ListAccounts(ctx context.Context, request directory.ListReques
 	var found []*person
 	err = w.server.look(ctx, func(tx session) (err error) {
 		// One more than the page holds tells whether something follows.
-		found, err = w.people(ctx, tx, w.keys(request.Attributes), "", "ID > ?", []any{after}, size+1, "")
+		found, err = w.people(ctx, tx, selection{keys: w.keys(request.Attributes), where: "ID > ?", arguments: []any{after}, limit: size + 1})
 		return err
 	})
 	if err != nil {
@@ -309,7 +326,7 @@ func (w *website) search(ctx context.Context, k task, column, where string, valu
 	var accounts []directory.Account
 	err = w.server.look(ctx, func(tx session) error {
 		accounts = nil
-		found, err := w.people(ctx, tx, w.keys(nil), f.indexes[w.tables.users+"."+column], where, []any{value}, 0, "")
+		found, err := w.people(ctx, tx, selection{keys: w.keys(nil), hint: f.indexes[w.tables.users+"."+column], where: where, arguments: []any{value}})
 		for _, p := range found {
 			accounts = append(accounts, w.account(f, r, p, nil))
 		}

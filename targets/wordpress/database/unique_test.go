@@ -156,6 +156,43 @@ func TestTwoThatImportTheSamePeopleAtOnce(t *testing.T) {
 	}
 }
 
+// Both have inserted before either looks, and both have committed before either looks again.
+func TestTwoThatInsertBeforeEitherLooks(t *testing.T) {
+	t.Parallel()
+	s := real.WordPress(t)
+	var inserted, committed sync.WaitGroup
+	inserted.Add(2)
+	committed.Add(2)
+	var group sync.WaitGroup
+	outcomes := make([]error, 2)
+	for i := range outcomes {
+		hooks := []func(*directory.Settings){
+			after("INSERT INTO wp_users", func() { inserted.Done(); inserted.Wait() }),
+			after("COMMIT", func() { committed.Done(); committed.Wait() }),
+		}
+		d := inDatabase(t, s, "", func(settings *directory.Settings) {
+			var each [2]directory.Settings
+			for n, hook := range hooks {
+				hook(&each[n])
+			}
+			settings.Trace = func(line string) { each[0].Trace(line); each[1].Trace(line) }
+		})
+		group.Go(func() {
+			_, outcomes[i] = d.CreateAccount(t.Context(), directory.CreateRequest{Status: directory.StatusActive, Attributes: person("twin")})
+		})
+	}
+	group.Wait()
+	if (outcomes[0] == nil) == (outcomes[1] == nil) {
+		t.Errorf("one makes the account and the other is told: %v, %v", outcomes[0], outcomes[1])
+	}
+	for _, err := range outcomes {
+		if err != nil {
+			conflict(t, err, directory.Username)
+		}
+	}
+	alone(t, s, "twin")
+}
+
 // rival is a person who registers on the site at the very moment: WordPress has looked for the name, found it free, and
 // stands before its own insert.
 const rival = `add_filter('wp_pre_insert_user_data', function ($data) {

@@ -49,7 +49,7 @@ type editing struct {
 
 // load reads the account and locks its rows.
 func (e *editing) load(ctx context.Context, id int64) error {
-	found, err := e.people(ctx, e.tx, append(e.keys(nil), e.levelKey()), "", "ID = ?", []any{id}, 0, " FOR UPDATE")
+	found, err := e.people(ctx, e.tx, selection{keys: append(e.keys(nil), e.levelKey()), where: "ID = ?", arguments: []any{id}, lock: " FOR UPDATE"})
 	if err == nil && len(found) == 0 {
 		err = noAccount()
 	}
