@@ -37,6 +37,7 @@ func (p *program) onSmallDisk(size, script string) (out string) {
 // TestAFullDisk lets the disk with the state, or with the target, run full at different moments of an import. Each time one
 // message says so with the remedy, and once there is room, one run ends as a clean import does.
 func TestAFullDisk(t *testing.T) {
+	t.Parallel()
 	const people = 1500
 	clean := newProgram(t, storeConfig)
 	clean.write("people.csv", peopleFile(people))

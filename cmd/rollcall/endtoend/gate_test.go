@@ -18,11 +18,11 @@ type gate struct {
 	*httptest.Server
 	t     *testing.T
 	proxy *httputil.ReverseProxy
-	// under are the requests that the server has not answered yet.
-	under sync.WaitGroup
 
 	mu       sync.Mutex
-	requests []string // method and address without the host
+	under    int        // requests that the server has not answered yet
+	idle     *sync.Cond // under is nothing
+	requests []string   // method and address without the host
 	writes   int
 	blow     *blow
 	bend     func(w http.ResponseWriter, r *http.Request) bool
@@ -45,6 +45,7 @@ func newGate(t *testing.T, address string) *gate {
 		r.SetURL(behind)
 		r.Out.Host = r.In.Host // the site answers with links to the address that it is called by
 	}}}
+	g.idle = sync.NewCond(&g.mu)
 	g.Server = httptest.NewServer(http.HandlerFunc(g.pass))
 	t.Cleanup(g.Close)
 	return g
@@ -52,9 +53,9 @@ func newGate(t *testing.T, address string) *gate {
 
 // pass forwards one request. What has reached the server is finished there, whatever becomes of the program.
 func (g *gate) pass(w http.ResponseWriter, r *http.Request) {
-	g.under.Add(1)
-	defer g.under.Done()
+	defer g.left()
 	g.mu.Lock()
+	g.under++
 	g.requests = append(g.requests, r.Method+" "+r.URL.RequestURI())
 	hit, bend := (*blow)(nil), g.bend
 	if r.Method != http.MethodGet && r.Method != http.MethodOptions {
@@ -81,6 +82,23 @@ func (g *gate) pass(w http.ResponseWriter, r *http.Request) {
 	g.strike(hit)
 }
 
+func (g *gate) left() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.under--; g.under == 0 {
+		g.idle.Broadcast()
+	}
+}
+
+// settle waits until the server has answered everything.
+func (g *gate) settle() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for g.under > 0 {
+		g.idle.Wait()
+	}
+}
+
 // strike kills the program and lets go of its request.
 func (g *gate) strike(b *blow) {
 	if err := b.cmd.Process.Kill(); err != nil {
@@ -101,7 +119,7 @@ func (g *gate) killAt(cmd *exec.Cmd, at int, done bool) {
 		g.t.Fatal(err)
 	}
 	wasKilled(g.t, cmd)
-	g.under.Wait()
+	g.settle()
 	g.mu.Lock()
 	g.blow = nil
 	g.mu.Unlock()
@@ -123,7 +141,7 @@ func (g *gate) count(do func()) (requests []string, writes int) {
 	g.requests, g.writes = nil, 0
 	g.mu.Unlock()
 	do()
-	g.under.Wait()
+	g.settle()
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.requests, g.writes
@@ -139,7 +157,7 @@ func (g *gate) bent(bend func(w http.ResponseWriter, r *http.Request) bool, do f
 	set(bend)
 	defer set(nil)
 	do()
-	g.under.Wait()
+	g.settle()
 }
 
 // when words a moment of a kill.

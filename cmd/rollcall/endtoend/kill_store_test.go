@@ -52,6 +52,7 @@ const storeBulk = 500
 // the intents in the journal and nothing in the store, and with the accounts in the store and nothing in the journal.
 // The test holds the program at these places by the locks of the two files.
 func TestAKilledImportIntoTheStoreIsFinishedByOneRun(t *testing.T) {
+	t.Parallel()
 	const people = 3 * storeBulk
 	open := func(t *testing.T) *program {
 		p := newProgram(t, storeConfig)

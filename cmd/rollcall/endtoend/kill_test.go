@@ -25,6 +25,7 @@ const killRules = `    attributes:
 // TestAKilledImportIntoWordPressIsFinishedByOneRun kills an import of 150 people, 15 of whom the site knows already, at its
 // first, a middle and its last write, before the site has seen the write and after it has done it.
 func TestAKilledImportIntoWordPressIsFinishedByOneRun(t *testing.T) {
+	t.Parallel()
 	realm := real.Keycloak(t).Realm(t)
 	realm.AddGroup("Editors")
 	people := real.People(1, 150)

@@ -15,6 +15,7 @@ import (
 
 // TestWordPressLeadsKeycloak turns the usual pairing round: the site's people and roles become users and groups of a realm.
 func TestWordPressLeadsKeycloak(t *testing.T) {
+	t.Parallel()
 	realm := real.Keycloak(t).Realm(t)
 	site := real.WordPress(t, real.WithMeta("department"))
 	people := real.People(1, 60)
@@ -96,6 +97,7 @@ syncs:
 
 // TestKeycloakToStore mirrors groups, nested ones included, into the embedded store.
 func TestKeycloakToStore(t *testing.T) {
+	t.Parallel()
 	realm := real.Keycloak(t).Realm(t)
 	staff := realm.AddGroup("Staff")
 	press := realm.AddChildGroup(staff, "Press")
@@ -151,6 +153,7 @@ syncs:
 
 // TestFileAndStoreBothWays lets everything flow back into the file: edits, new accounts, memberships, deactivations.
 func TestFileAndStoreBothWays(t *testing.T) {
+	t.Parallel()
 	p := newProgram(t, `state: rollcall.db
 directories:
   staff: {type: file, path: people.csv, writable: true}

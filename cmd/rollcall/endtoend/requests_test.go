@@ -28,6 +28,7 @@ const onePersonRequests = 12
 
 // TestRequestsToKeycloak counts what a real server was asked, by the server's side of the connection.
 func TestRequestsToKeycloak(t *testing.T) {
+	t.Parallel()
 	const page = 100
 	for _, size := range []struct{ people, groups int }{{250, 12}, {430, 110}} {
 		t.Run(fmt.Sprintf("%d people, %d groups", size.people, size.groups), func(t *testing.T) {

@@ -46,6 +46,7 @@ const storyRules = `    attributes:
 `
 
 func TestKeycloakToWordPressStory(t *testing.T) {
+	t.Parallel()
 	server := real.Keycloak(t)
 	realm := server.Realm(t)
 	site := real.WordPress(t, real.WithMeta("department"))

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/rollcall-sync/rollcall/sync/directory/directorytest/real"
@@ -99,6 +100,7 @@ func pages(requests []string, pattern string) (addresses []string) {
 }
 
 func TestTroubleTakesAccessFromNobody(t *testing.T) {
+	t.Parallel()
 	tr := newTrouble(t)
 
 	gone := httptest.NewServer(http.NotFoundHandler())
@@ -182,11 +184,10 @@ func TestTroubleTakesAccessFromNobody(t *testing.T) {
 
 	// A token that ends in the middle is renewed, and the run ends as if nothing had been.
 	t.Run("the token ends on the second page", func(t *testing.T) {
-		spoilt := false
+		var spoilt atomic.Bool
 		var requests []string
 		tr.staff.bent(func(_ http.ResponseWriter, r *http.Request) bool {
-			if !spoilt && strings.HasSuffix(r.URL.Path, "/users") && r.URL.Query().Get("first") == "30" {
-				spoilt = true
+			if strings.HasSuffix(r.URL.Path, "/users") && r.URL.Query().Get("first") == "30" && spoilt.CompareAndSwap(false, true) {
 				r.Header.Set("Authorization", "Bearer of-yesterday")
 			}
 			return false
@@ -198,7 +199,7 @@ func TestTroubleTakesAccessFromNobody(t *testing.T) {
 			})
 		})
 		signIns := len(slices.DeleteFunc(requests, func(request string) bool { return !strings.HasPrefix(request, "POST ") }))
-		if !spoilt || signIns != 2 {
+		if !spoilt.Load() || signIns != 2 {
 			t.Errorf("signed in %d times, want twice", signIns)
 		}
 	})

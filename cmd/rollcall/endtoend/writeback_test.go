@@ -13,6 +13,7 @@ import (
 // TestWordPressFlowsBackToKeycloak does on the site everything that may flow back: an edit, roles given and taken, a
 // deactivation, a new account.
 func TestWordPressFlowsBackToKeycloak(t *testing.T) {
+	t.Parallel()
 	realm := real.Keycloak(t).Realm(t)
 	realm.AddGroup("Editors")
 	realm.AddGroup("Authors")
