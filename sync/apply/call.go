@@ -194,11 +194,12 @@ func (e *executor) changeGroups(ctx context.Context, step []plan.Operation) []ou
 	if ok {
 		_, err = e.patiently(ctx, func() (*directory.Account, error) { return nil, changer.ChangeGroups(ctx, request) })
 	}
+	out := outcome{err: err}
 	if errors.Is(err, directory.UnknownOutcome) {
-		err = e.readBackGroups(ctx, d, request, err)
+		out = e.readBackGroups(ctx, d, request, err)
 	}
 	for i := range outcomes {
-		outcomes[i] = outcome{err: err}
+		outcomes[i] = out
 	}
 	return outcomes
 }
@@ -308,31 +309,33 @@ func sameUnique(d directory.Directory, wanted directory.Attributes, account dire
 	return true
 }
 
+// readBackGroup looks for the new group by its name.
 func (e *executor) readBackGroup(ctx context.Context, d directory.Directory, o plan.Operation, lost error) outcome {
-	if lister, ok := d.(directory.GroupLister); ok {
-		var cursor string
-		for {
-			page, err := lister.ListGroups(ctx, directory.GroupListRequest{Cursor: cursor})
-			if err != nil {
-				break
-			}
-			for _, group := range page.Groups {
-				if group.Name == o.GroupName {
-					e.setGroup(o, group.ID)
-					return outcome{}
-				}
-			}
-			if page.Next == "" || page.Next == cursor {
-				break
-			}
-			cursor = page.Next
-		}
+	lister, ok := d.(directory.GroupLister)
+	if !ok {
+		return outcome{err: lost, pending: true}
 	}
-	return outcome{err: lost}
+	for cursor := ""; ; {
+		page, err := lister.ListGroups(ctx, directory.GroupListRequest{Cursor: cursor})
+		if err != nil {
+			return outcome{err: lost, pending: true}
+		}
+		for _, group := range page.Groups {
+			if group.Name == o.GroupName {
+				e.setGroup(o, group.ID)
+				return outcome{}
+			}
+		}
+		if page.Next == "" || page.Next == cursor {
+			return outcome{err: lost}
+		}
+		cursor = page.Next
+	}
 }
 
-// readBackGroups finds out whether group changes were made; nil means that all were.
-func (e *executor) readBackGroups(ctx context.Context, d directory.Directory, request directory.GroupsRequest, lost error) error {
+// readBackGroups finds out whether all group changes of an account were made. Where the groups cannot be read, the next run does.
+func (e *executor) readBackGroups(ctx context.Context, d directory.Directory, request directory.GroupsRequest, lost error) outcome {
+	unknown := outcome{err: lost, pending: true}
 	var groups []string
 	var err error
 	switch lister := d.(type) {
@@ -341,24 +344,19 @@ func (e *executor) readBackGroups(ctx context.Context, d directory.Directory, re
 	case directory.Getter:
 		var account directory.Account
 		if account, err = lister.GetAccount(ctx, request.Account); err == nil && !account.GroupsKnown {
-			return lost
+			return unknown
 		}
 		groups = account.Groups
 	default:
-		return lost
+		return unknown
 	}
 	if err != nil {
-		return lost
+		return unknown
 	}
-	for _, id := range request.Add {
-		if !slices.Contains(groups, id) {
-			return fmt.Errorf("read back, and it was not done; the next run tries again: %w", lost)
-		}
+	missing := func(id string) bool { return !slices.Contains(groups, id) }
+	there := func(id string) bool { return slices.Contains(groups, id) }
+	if slices.ContainsFunc(request.Add, missing) || slices.ContainsFunc(request.Remove, there) {
+		return outcome{err: fmt.Errorf("read back, and it was not done; the next run tries again: %w", lost)}
 	}
-	for _, id := range request.Remove {
-		if slices.Contains(groups, id) {
-			return fmt.Errorf("read back, and it was not done; the next run tries again: %w", lost)
-		}
-	}
-	return nil
+	return outcome{}
 }

@@ -93,6 +93,8 @@ func (d *Decider) wanted(c *Case, out *Decision) (ids, toCreate []string) {
 			out.note(plan.NoteUnsupported, c, fmt.Sprintf("members of group %q cannot be written: %s", group.Name, group.ReadOnly))
 		case found:
 			ids = append(ids, group.ID)
+		case d.Rules.GroupOptions.Create && !d.Creations:
+			out.withheld(c, fmt.Sprintf("%s; creating group %q might double it", d.WithheldBecause, want.Target))
 		case d.Rules.GroupOptions.Create && d.TargetPowers.CreateGroup:
 			toCreate = append(toCreate, want.Target)
 		case d.Rules.GroupOptions.Create:

@@ -44,14 +44,7 @@ func (r *rig) settled() (result state.Result) {
 func TestAnEditBeforeTheRecoveryIsNotTakenForWhatWasStored(t *testing.T) {
 	r := newRig(t)
 	ids := r.people(1)
-	r.intend(plan.Operation{
-		Seq: 1, Side: plan.Target, Action: plan.Create, Account: "person001", SourceID: ids[0], Origin: "created", Groups: []string{"subscriber"},
-		Changes: []plan.Change{
-			{Attribute: "username", After: directory.Text("person001")},
-			{Attribute: "email", After: directory.Text("person001@example.com")},
-			{Attribute: "display_name", After: directory.Text("Givenperson001 Family")},
-		},
-	})
+	r.intend(creation(ids[0]))
 	r.target.Put(directory.Account{Groups: []string{"subscriber"}, GroupsKnown: true, Attributes: directory.Attributes{
 		"username": directory.Text("person001"), "email": directory.Text("person001@example.com"), "display_name": directory.Text("Somebody's edit"),
 	}})
@@ -60,6 +53,87 @@ func TestAnEditBeforeTheRecoveryIsNotTakenForWhatWasStored(t *testing.T) {
 	if name := r.account("person001").Attributes.Text("display_name"); name != "Givenperson001 Family" {
 		t.Errorf("the display name is %q for ever", name)
 	}
+}
+
+// creation is the intent of creating person001.
+func creation(source string) plan.Operation {
+	return plan.Operation{
+		Seq: 1, Side: plan.Target, Action: plan.Create, Account: "person001", SourceID: source, Origin: "created", Groups: []string{"subscriber"},
+		Changes: []plan.Change{
+			{Attribute: "username", After: directory.Text("person001")},
+			{Attribute: "email", After: directory.Text("person001@example.com")},
+			{Attribute: "display_name", After: directory.Text("Givenperson001 Family")},
+		},
+	}
+}
+
+func TestACreationIsAskedForBeforeItIsRepeated(t *testing.T) {
+	hide := func(request directory.ListRequest, page *directory.AccountPage) { page.Accounts, page.Total = nil, 0 }
+	for _, c := range []struct {
+		name   string
+		bend   func(directory.ListRequest, *directory.AccountPage)
+		hidden int // accounts that the count leaves out, too
+		fault  error
+		want   state.Result
+	}{
+		{"where its record cannot be read", func(_ directory.ListRequest, page *directory.AccountPage) {
+			page.Accounts[0].Problem, page.Accounts[0].Attributes = "cut off", nil
+		}, 0, nil, state.ResultDone},
+		{"where a listing leaves it out, and the count agrees", hide, 1, nil, state.ResultDone},
+		{"where nobody answers", hide, 1, &directory.Error{Kind: directory.Retryable, Err: errors.New("no answer")}, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newRig(t)
+			ids := r.people(1)
+			r.intend(creation(ids[0]))
+			r.target.Put(directory.Account{Groups: []string{"subscriber"}, GroupsKnown: true, Attributes: directory.Attributes{
+				"username": directory.Text("person001"), "email": directory.Text("person001@example.com"), "display_name": directory.Text("Givenperson001 Family"),
+			}})
+			// The names that tell who it is are other ones by now.
+			r.source.Set(ids[0], directory.Attributes{"username": directory.Text("other"), "email": directory.Text("other@example.com")})
+			r.job.Target = r.target.Session(func(o *memory.Options) {
+				o.Tamper = c.bend
+				o.Around = func(_ context.Context, call memory.Call, do func() error) error {
+					if c.fault != nil && call.Op == memory.OpFindAccounts {
+						return c.fault
+					}
+					err := do()
+					if n, counts := call.Answer.(*int); counts {
+						*n -= c.hidden
+					}
+					return err
+				}
+			})
+			r.run()
+			if n := len(r.target.Accounts()); n != 1 {
+				t.Errorf("%d accounts of one person", n)
+			}
+			if got := r.settled(); got != c.want {
+				t.Errorf("the journal says %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+func TestGroupsThatWereNotReadAreNotMadeAgain(t *testing.T) {
+	r := newRig(t, func(s *rules.Sync) {
+		s.Groups, s.GroupOptions = nil, rules.GroupOptions{Mirror: []string{"Web*"}, Create: true}
+	})
+	ids := r.people(2)
+	r.run()
+	r.source.Join(ids[0], "g-web")
+	r.target.SetFault(func(op string, _ int) error {
+		if op == memory.OpListGroups {
+			return &directory.Error{Kind: directory.Retryable, Err: errors.New("no answer")}
+		}
+		return nil
+	})
+	r.expect(StatusWithheld)
+	if n := r.target.Calls(memory.OpCreateGroup); n != 0 {
+		t.Errorf("%d groups made without knowing those that exist", n)
+	}
+	r.target.SetFault(nil)
+	r.expect(StatusOK, "group_added 1, group_created 1")
 }
 
 func TestAWriteThatACrashCutOffIsDoneInTheJournalWhereItShows(t *testing.T) {

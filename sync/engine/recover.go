@@ -20,7 +20,7 @@ import (
 // became of them can be seen:
 //
 //	create       an account with all its unique values, and no link: it is ours, and linked
-//	             none: it was not created; it will be, in this run
+//	             none, and none is found when it is asked for either: it was not created; it will be, in this run
 //	deactivate   inactive now: we did it, and remember the groups it had
 //	activate     active now: we did it
 //	delete       gone now: the link goes too
@@ -111,11 +111,15 @@ func (w *world) settleCreate(ctx context.Context, o plan.Operation, out *state.O
 		return false, false, err
 	}
 	if !found {
-		if w.direct || !s.Certificate.Complete {
+		var known bool
+		account, found, known = w.askForCreated(ctx, s, description, o)
+		if !found && (w.direct || !s.Certificate.Complete || !known) {
 			w.unclear[o.SourceID] = true
 			return false, false, nil
 		}
-		return false, true, nil
+		if !found {
+			return false, true, nil
+		}
 	}
 	link := state.Link{
 		Sync: w.sync.Name, SourceDirectory: w.sourceSide.Name, TargetDirectory: w.targetSide.Name, Origin: state.OriginRecovered, CreatedRun: out.Run,
@@ -243,14 +247,7 @@ func (w *world) findCreated(s *snapshot.Snapshot, description directory.Descript
 		}
 		keys[o.Side] = index
 	}
-	wanted := make(map[string]string)
-	for _, change := range o.Changes {
-		if spec := specOf(description, change.Attribute); spec.Unique {
-			if key := mapping.Key(change.After, spec); key != "" {
-				wanted[change.Attribute] = key
-			}
-		}
-	}
+	wanted := uniqueOf(o, description)
 	for _, name := range sortedKeys(wanted) {
 		for _, position := range keys[o.Side].Positions(name + "\x00" + wanted[name]) {
 			account, err := s.At(position)
@@ -263,6 +260,62 @@ func (w *world) findCreated(s *snapshot.Snapshot, description directory.Descript
 		}
 	}
 	return directory.Account{}, false, nil
+}
+
+// askForCreated asks the directory for the account that a listing lacks, before it is made a second time: a record that could not
+// be read hides its values, and a listing may leave an account out although the count agrees. known is false where the
+// directory could not answer.
+func (w *world) askForCreated(ctx context.Context, s *snapshot.Snapshot, description directory.Description, o plan.Operation) (account directory.Account, found, known bool) {
+	d := w.job.Target
+	if o.Side == plan.Source {
+		d = w.job.Source
+	}
+	wanted := uniqueOf(o, description)
+	finder, canFind := d.(directory.Finder)
+	for _, change := range o.Changes {
+		spec, _ := description.Attribute(change.Attribute)
+		if wanted[change.Attribute] == "" || !canFind || !spec.Searchable {
+			continue
+		}
+		accounts, err := finder.FindAccounts(ctx, change.Attribute, change.After.String())
+		if err != nil {
+			return directory.Account{}, false, false
+		}
+		for _, account := range accounts {
+			if account.Problem != "" {
+				return directory.Account{}, false, false
+			}
+			if account.Privileged == "" && holdsAll(account, wanted, description) {
+				return account, true, true
+			}
+		}
+		known = true
+	}
+	if known {
+		return directory.Account{}, false, true
+	}
+	err := s.Each(func(account directory.Account) error { // nobody can be asked: then every record must have been read
+		if account.Problem != "" {
+			return errUnread
+		}
+		return nil
+	})
+	return directory.Account{}, false, err == nil
+}
+
+var errUnread = errors.New("a record could not be read")
+
+// uniqueOf returns the keys of the unique values that a creation gives, by attribute.
+func uniqueOf(o plan.Operation, description directory.Description) map[string]string {
+	wanted := make(map[string]string)
+	for _, change := range o.Changes {
+		if spec := specOf(description, change.Attribute); spec.Unique {
+			if key := mapping.Key(change.After, spec); key != "" {
+				wanted[change.Attribute] = key
+			}
+		}
+	}
+	return wanted
 }
 
 func holdsAll(account directory.Account, wanted map[string]string, description directory.Description) bool {
