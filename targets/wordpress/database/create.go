@@ -46,6 +46,9 @@ func (w *website) CreateAccounts(ctx context.Context, requests []directory.Creat
 	var all []*newcomer
 	for i, request := range requests {
 		n, err := w.prepare(f, r, i, request)
+		if err == nil {
+			err = f.fits(n.meta)
+		}
 		if err != nil {
 			results[i].Err = w.server.fail(task{op: "create account", record: request.Attributes.Text(directory.Username)}, err)
 			continue
@@ -125,7 +128,7 @@ func (w *website) insertAll(ctx context.Context, f facts, tx session, part []*ne
 			return err
 		}
 	}
-	return w.insertMeta(ctx, tx, slices.DeleteFunc(slices.Clone(part), func(n *newcomer) bool { return taken[n] != nil }))
+	return w.insertMeta(ctx, f, tx, slices.DeleteFunc(slices.Clone(part), func(n *newcomer) bool { return taken[n] != nil }))
 }
 
 func takenBy(t twin) error {
@@ -207,7 +210,7 @@ func (w *website) insertUsers(ctx context.Context, f facts, tx session, part []*
 	}
 	last := first + int64(len(part)-1)*f.step
 	// The rows of one statement have ids in a row; that they are ours is proven by what only we know.
-	found, err := w.people(ctx, tx, selection{where: "ID BETWEEN ? AND ?", arguments: []any{first, last}})
+	found, err := w.people(ctx, tx, f, selection{where: "ID BETWEEN ? AND ?", arguments: []any{first, last}})
 	if err != nil {
 		return err
 	}
@@ -224,12 +227,13 @@ func (w *website) insertUsers(ctx context.Context, f facts, tx session, part []*
 	return nil
 }
 
-// mostStatement is about how many bytes of values go into one statement: a server may take no more than a megabyte.
-const mostStatement = 512 << 10
+// mostStatement is about how many bytes of values go into one statement. Where the server takes little, it is a quarter of
+// that: escaped, values may be twice as long.
+const mostStatement = 1 << 20
 
 // insertMeta inserts the rows of user meta and keeps them as what was stored: in strict mode the database stores a value as
 // it is or refuses it.
-func (w *website) insertMeta(ctx context.Context, tx session, part []*newcomer) error {
+func (w *website) insertMeta(ctx context.Context, f facts, tx session, part []*newcomer) error {
 	var arguments []any
 	size := 0
 	flush := func() error {
@@ -244,7 +248,7 @@ func (w *website) insertMeta(ctx context.Context, tx session, part []*newcomer) 
 	for _, n := range part {
 		n.stored.meta = make(map[string][]metaRow, len(n.meta))
 		for _, row := range n.meta {
-			if size > 0 && size+len(row[1]) > mostStatement {
+			if size > 0 && size+len(row[1]) > min(mostStatement, f.packet/4) {
 				if err := flush(); err != nil {
 					return err
 				}

@@ -2,6 +2,7 @@ package database_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -286,5 +287,49 @@ func TestALinkForANewPasswordGoesWithTheOldAddress(t *testing.T) {
 				t.Errorf("%s: after a change of %s the link is %q", name, change.attribute, link)
 			}
 		}
+	}
+}
+
+// Lists that a plugin has registered are the same by either mode.
+func TestListsInMetaAreTheSameByEitherMode(t *testing.T) {
+	t.Parallel()
+	s := real.WordPress(t, real.WithPHP(`add_action('init', function () {
+		register_meta('user', 'teams', ['type' => 'array', 'single' => true, 'show_in_rest' => ['schema' => ['items' => ['type' => 'string']]]]);
+	});`))
+	rest, base := overREST(t, s, "meta", []string{"teams"}), inDatabase(t, s, "meta", []string{"teams"})
+	list := directory.List("red, blue", "größe", `a:0:{}`)
+	var stored []string
+	for name, d := range map[string]powers{"rest": rest, "base": base} {
+		attributes := person(name)
+		attributes["custom.teams"] = list
+		a, err := d.CreateAccount(t.Context(), directory.CreateRequest{Status: directory.StatusActive, Attributes: attributes})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, reader := range []powers{rest, base} {
+			if got, err := reader.GetAccount(t.Context(), a.ID); err != nil || !got.Attributes["custom.teams"].Equal(list) {
+				t.Errorf("%s: %q, %v", name, got.Attributes["custom.teams"], err)
+			}
+		}
+		stored = append(stored, s.Query("SELECT meta_value FROM wp_usermeta WHERE meta_key = 'teams' AND user_id = ?", a.ID)[0][0])
+		if cleared, err := d.UpdateAccount(t.Context(), directory.UpdateRequest{ID: a.ID, Set: directory.Attributes{"custom.teams": {}}}); err != nil || !cleared.Attributes["custom.teams"].IsEmpty() {
+			t.Errorf("%s: emptied, it is %q, %v", name, cleared.Attributes["custom.teams"], err)
+		}
+	}
+	if stored[0] != stored[1] {
+		t.Errorf("stored are %q", stored)
+	}
+	// What no attribute can hold is neither shown nor written over.
+	id := create(t, base, "object").ID
+	s.Exec(`INSERT INTO wp_usermeta (user_id, meta_key, meta_value) VALUES (?, 'teams', 'a:1:{s:4:"lead";i:5;}')`, id)
+	a, err := base.GetAccount(t.Context(), id)
+	if _, shown := a.Attributes["custom.teams"]; err != nil || shown || a.Problem != "" {
+		t.Errorf("%+v, %v", a, err)
+	}
+	if _, err := base.UpdateAccount(t.Context(), directory.UpdateRequest{ID: id, Set: directory.Attributes{"custom.teams": list}}); !errors.Is(err, directory.Invalid) {
+		t.Errorf("written over: %v", err)
+	}
+	if _, err := base.UpdateAccount(t.Context(), directory.UpdateRequest{ID: id, Set: directory.Attributes{"custom.teams": {}}}); !errors.Is(err, directory.Invalid) {
+		t.Errorf("emptied: %v", err)
 	}
 }

@@ -19,6 +19,8 @@ type facts struct {
 	readOnly bool
 	// step is the distance between two new ids, 1 but for some clusters.
 	step int64
+	// packet is the most bytes that the server takes in one statement.
+	packet int
 	// engines and charsets are those of the tables that exist, by name; a charset is that of the narrowest text column.
 	engines, charsets map[string]string
 	// network is set where the table of users has the columns of a multisite network.
@@ -81,11 +83,11 @@ func (w *website) ask(ctx context.Context) (facts, error) {
 	f := facts{engines: map[string]string{}, charsets: map[string]string{}, indexes: map[string]string{}, locale: "en_US", color: "fresh"}
 	server := func(scan func(...any) error) error {
 		var readOnly string // a number, or since MariaDB 12 a word
-		err := scan(&f.version, &readOnly, &f.step)
+		err := scan(&f.version, &readOnly, &f.step, &f.packet)
 		f.readOnly = readOnly != "0" && !strings.EqualFold(readOnly, "off")
 		return err
 	}
-	if err := w.server.query(ctx, w.server.db, server, "SELECT VERSION(), @@read_only, @@auto_increment_increment"); err != nil {
+	if err := w.server.query(ctx, w.server.db, server, "SELECT VERSION(), @@read_only, @@auto_increment_increment, @@max_allowed_packet"); err != nil {
 		return f, err
 	}
 	if err := w.askTables(ctx, &f); err != nil || f.engines[w.tables.options] == "" {
@@ -221,6 +223,30 @@ func (f facts) writable(t tables) error {
 		return &directory.Error{Kind: directory.Auth, Err: errors.New("the server takes no writes (read_only is on, as on a replica)"), Remedy: primaryRemedy}
 	}
 	return nil
+}
+
+// fits returns what is wrong with a value that is larger than a statement may be, or nil. The server would close the
+// connection at it, and the whole batch would be lost.
+func (f facts) fits(meta [][2]string) error {
+	for _, row := range meta {
+		if 2*len(row[1])+4096 > f.packet { // twice: escaped
+			return &directory.Error{
+				Kind: directory.Invalid, Attribute: attributeOf(row[0]), Err: fmt.Errorf("the value for %s has %d bytes, and the database takes %d in one statement", row[0], len(row[1]), f.packet),
+				Remedy: packetRemedy,
+			}
+		}
+	}
+	return nil
+}
+
+// attributeOf returns the attribute that is kept under a meta key.
+func attributeOf(key string) string {
+	for _, field := range users.Fields() {
+		if field.Meta == key {
+			return field.Spec.Name
+		}
+	}
+	return directory.CustomPrefix + key
 }
 
 // tooOld returns what is wrong with a server of this version, or "". MariaDB before 11 puts "5.5.5-" before its own.

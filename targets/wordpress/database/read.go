@@ -73,7 +73,7 @@ type selection struct {
 }
 
 // people reads users and their meta, in the order of ids.
-func (w *website) people(ctx context.Context, on session, of selection) ([]*person, error) {
+func (w *website) people(ctx context.Context, on session, f facts, of selection) ([]*person, error) {
 	pass := "''"
 	if len(of.keys) == 0 {
 		pass = "user_pass"
@@ -98,14 +98,10 @@ func (w *website) people(ctx context.Context, on session, of selection) ([]*pers
 	if err := w.server.query(ctx, on, row, statement+of.lock, of.arguments...); err != nil || len(found) == 0 || len(of.keys) == 0 {
 		return found, err
 	}
-	return found, w.metaOf(ctx, on, of, found, byID)
+	return found, w.metaOf(ctx, on, f, of, found, byID)
 }
 
-func (w *website) metaOf(ctx context.Context, on session, of selection, found []*person, byID map[int64]*person) error {
-	f, err := w.facts(ctx)
-	if err != nil {
-		return err
-	}
+func (w *website) metaOf(ctx context.Context, on session, f facts, of selection, found []*person, byID map[int64]*person) error {
 	var arguments []any
 	which := "user_id IN (" + idList(found) + ")"
 	if first, last := found[0].id, found[len(found)-1].id; last-first < 2*int64(len(found)) {
@@ -260,7 +256,7 @@ func (w *website) ListAccounts(ctx context.Context, request directory.ListReques
 	var found []*person
 	err = w.server.look(ctx, func(tx session) (err error) {
 		// One more than the page holds tells whether something follows.
-		found, err = w.people(ctx, tx, selection{keys: w.keys(request.Attributes), where: "ID > ?", arguments: []any{after}, limit: size + 1})
+		found, err = w.people(ctx, tx, f, selection{keys: w.keys(request.Attributes), where: "ID > ?", arguments: []any{after}, limit: size + 1})
 		return err
 	})
 	if err != nil {
@@ -326,7 +322,7 @@ func (w *website) search(ctx context.Context, k task, column, where string, valu
 	var accounts []directory.Account
 	err = w.server.look(ctx, func(tx session) error {
 		accounts = nil
-		found, err := w.people(ctx, tx, selection{keys: w.keys(nil), hint: f.indexes[w.tables.users+"."+column], where: where, arguments: []any{value}})
+		found, err := w.people(ctx, tx, f, selection{keys: w.keys(nil), hint: f.indexes[w.tables.users+"."+column], where: where, arguments: []any{value}})
 		for _, p := range found {
 			accounts = append(accounts, w.account(f, r, p, nil))
 		}

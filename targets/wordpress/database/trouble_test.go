@@ -128,6 +128,54 @@ func TestAConnectionThatBreaksInTheMiddleOfABatch(t *testing.T) {
 	}
 }
 
+// A listing that breaks off is begun anew, and no account comes twice.
+func TestAConnectionThatBreaksWhileReading(t *testing.T) {
+	t.Parallel()
+	s := real.WordPress(t)
+	dsn := leastDSN(t, s)
+	s.AddPeople("subscriber", real.People(1, 30)...)
+	for name, decide := range map[string]func(string) action{
+		"users lost": once("SELECT ID, user_login", lose), "users answered": once("SELECT ID, user_login", answer), "meta lost": once("SELECT user_id", lose),
+		"meta answered": once("SELECT user_id", answer), "count": once("SELECT COUNT", answer), "roles": once("SELECT option_value", lose),
+	} {
+		d := open(t, "mode", "database", "dsn", through(t, dsn, decide), "page_size", 10)
+		n, err := d.CountAccounts(t.Context())
+		if all := listAll(t, d); err != nil || n != 31 || len(all) != 31 || all[30].Status != directory.StatusActive {
+			t.Errorf("%s: %d accounts counted, %d listed, %v", name, n, len(all), err)
+		}
+		if found, err := d.FindAccounts(t.Context(), directory.Username, "admin"); err != nil || len(found) != 1 {
+			t.Errorf("%s: %d found, %v", name, len(found), err)
+		}
+	}
+}
+
+// A value that the server would close the connection at costs itself only.
+func TestAValueThatIsTooLargeForTheServer(t *testing.T) {
+	t.Parallel()
+	s := real.WordPress(t)
+	d := inDatabase(t, s)
+	requests := many("p", 20)
+	large := directory.Text(strings.Repeat("x", 17<<20))
+	requests[7].Attributes["custom.description"] = large
+	requests[8].Attributes["custom.description"] = directory.Text(strings.Repeat("'", 1<<20))
+	results, err := d.CreateAccounts(t.Context(), requests)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, result := range results {
+		if i == 7 {
+			saysAll(t, "a large one", result.Err, directory.Invalid, []string{"max_allowed_packet", "description"})
+		} else if result.Err != nil {
+			t.Errorf("%d: %v", i, result.Err)
+		}
+	}
+	_, err = d.UpdateAccount(t.Context(), directory.UpdateRequest{ID: results[0].Account.ID, Set: directory.Attributes{"custom.description": large}})
+	saysAll(t, "a large update", err, directory.Invalid, []string{"max_allowed_packet"})
+	if n := count(t, s, "p"); n != 19 {
+		t.Errorf("%d accounts", n)
+	}
+}
+
 // lines collects what is traced.
 type lines struct {
 	mu  sync.Mutex

@@ -49,7 +49,7 @@ type editing struct {
 
 // load reads the account and locks its rows.
 func (e *editing) load(ctx context.Context, id int64) error {
-	found, err := e.people(ctx, e.tx, selection{keys: append(e.keys(nil), e.levelKey()), where: "ID = ?", arguments: []any{id}, lock: " FOR UPDATE"})
+	found, err := e.people(ctx, e.tx, e.facts, selection{keys: append(e.keys(nil), e.levelKey()), where: "ID = ?", arguments: []any{id}, lock: " FOR UPDATE"})
 	if err == nil && len(found) == 0 {
 		err = noAccount()
 	}
@@ -185,15 +185,18 @@ func (e *editing) apply(ctx context.Context, c changes, moved bool) error {
 		return err
 	}
 	for _, key := range sortedKeys(now.meta) {
-		if stored, ok := e.person.first(key); ok {
-			if _, _, readable := fromMeta(stored); !readable {
-				return &directory.Error{
-					Kind: directory.Invalid, Attribute: directory.CustomPrefix + key,
-					Err: fmt.Errorf("the user meta %s holds what no attribute can; %w", key, errUnreadable), Remedy: "take the key out of the option meta",
-				}
-			}
+		if err := e.facts.fits([][2]string{{key, now.meta[key]}}); err != nil {
+			return err
+		}
+		if err := e.readable(key); err != nil {
+			return err
 		}
 		if err := e.meta(ctx, key, now.meta[key]); err != nil {
+			return err
+		}
+	}
+	for _, key := range now.cleared {
+		if err := e.readable(key); err != nil {
 			return err
 		}
 	}
@@ -205,6 +208,18 @@ func (e *editing) apply(ctx context.Context, c changes, moved bool) error {
 		err = takenBy(twins[0])
 	}
 	return err
+}
+
+// readable refuses to write over a value that no attribute can hold: it is somebody else's.
+func (e *editing) readable(key string) error {
+	stored, _ := e.person.first(key)
+	if _, _, ok := fromMeta(stored); ok {
+		return nil
+	}
+	return &directory.Error{
+		Kind: directory.Invalid, Attribute: attributeOf(key), Err: fmt.Errorf("the user meta %s holds what no attribute can; %w", key, errUnreadable),
+		Remedy: "take the key out of the option meta",
+	}
 }
 
 // stillAlone puts the old address back where somebody registered with the new one while it was committed: see
