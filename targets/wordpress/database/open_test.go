@@ -80,7 +80,8 @@ func TestOpeningSendsNothingAndTellsTheSite(t *testing.T) {
 func TestAListingWhileAccountsComeAndGo(t *testing.T) {
 	t.Parallel()
 	s := real.WordPress(t)
-	d := inDatabase(t, s)
+	var l lines
+	d := inDatabase(t, s, "", whenever(l.add))
 	results, err := d.CreateAccounts(t.Context(), many("p", 30))
 	if err != nil || results[29].Err != nil {
 		t.Fatal(err, results[29].Err)
@@ -117,6 +118,9 @@ func TestAListingWhileAccountsComeAndGo(t *testing.T) {
 	}
 	if want = append(append([]string{"admin"}, want...), "latecomer"); !slices.Equal(seen, want) {
 		t.Errorf("listed %q", seen)
+	}
+	if l.with("AND meta_key IN (?) ORDER") == 0 || l.with("FROM wp_usermeta") != l.with("AND meta_key IN (?) ORDER") {
+		t.Errorf("for the address alone, more than the roles was read from the meta: %q", l.all)
 	}
 	if n, err := d.CountAccounts(t.Context()); err != nil || n != 28 {
 		t.Errorf("%d accounts, %v", n, err)
