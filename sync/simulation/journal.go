@@ -117,17 +117,8 @@ func (w *world) entries(run string) ([]*entry, error) {
 // judgeJournal is law 5. An empty run stands for the one that died last.
 func (p *process) judgeJournal(run string, report *engine.Report) {
 	w := p.world
-	db := w.db
 	if run == "" {
-		copied, err := state.Open(w.ctx(), fmt.Sprintf("%s/state-%d.db", w.options.Folder, w.states), state.Options{})
-		if err != nil {
-			w.breaks(0, "the state cannot be opened after a crash: %v", err)
-			return
-		}
-		defer copied.Close() //nolint:errcheck // opened again at once
-		w.db = copied
-		defer func() { w.db = db }()
-		last, err := copied.LastRun(w.ctx(), w.shape.sync.Name)
+		last, err := w.db.LastRun(w.ctx(), w.shape.sync.Name)
 		if errors.Is(err, state.ErrNotFound) || (err == nil && last.Status != "") {
 			for _, s := range p.seen {
 				if s.reached {

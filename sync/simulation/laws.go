@@ -196,18 +196,19 @@ func (w *world) judgeSource(p *process, call memory.Call) {
 	}
 }
 
-// leftBehind reports whether a target account is in none of the groups that stand for these groups of the source.
+// leftBehind reports whether a target account is missing from a group that stands for one of these groups of the source.
 func (w *world) leftBehind(account directory.Account, groups []string) bool {
 	for _, id := range groups {
 		name := w.groupName(plan.Source, id)
 		for _, group := range w.target.Groups() {
-			stands := (w.shape.mirror && group.Name == mirrorPrefix+name) || (w.shape.from && id == groupEditors && group.Name == targetEditor)
-			if stands && inGroup(account, group.ID) {
-				return false
+			stands := (w.shape.mirror && group.Name == mirrorPrefix+name) ||
+				((w.shape.from || w.shape.named) && id == groupEditors && group.Name == targetEditor)
+			if stands && !inGroup(account, group.ID) {
+				return true
 			}
 		}
 	}
-	return true
+	return false
 }
 
 func inGroup(a directory.Account, group string) bool {
@@ -295,7 +296,7 @@ func (w *world) judgeEnd() {
 			continue
 		}
 		w.judgeOut(account, "gone")
-		if since, ours := w.disabledAt[account.ID]; ours && w.shape.deletes() && time.Since(since) > grace+24*time.Hour && account.Status == directory.StatusInactive {
+		if since, ours := w.disabledAt[account.ID]; ours && w.shape.deletes() && time.Since(since) > 2*grace+2*time.Hour && account.Status == directory.StatusInactive {
 			w.breaks(9, "%s (%s) is still there, and its grace is over", account.ID, person)
 		}
 	}

@@ -159,10 +159,10 @@ func (w *world) run(v weather, account string, prepare func(*process)) *engine.R
 	}
 	if p.dead {
 		w.story.Crashes++
+		w.reboot()
 		p.judgeJournal("", nil)
 		p.judgeRules(nil)
 		p.end()
-		w.reboot()
 		return nil
 	}
 	w.tell(report, err)

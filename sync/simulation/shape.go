@@ -163,14 +163,6 @@ func view(d *memory.Directory, name string) directory.Directory {
 
 func pick[T any](rng *rand.Rand, choices ...T) T { return choices[rng.IntN(len(choices))] }
 
-// restNights is how long peace lasts: until absences are proven, deletions due, and what waits for them done.
-func (s *shape) restNights() int {
-	if s.deletes() {
-		return 9
-	}
-	return 7
-}
-
 func (s *shape) deletes() bool { return s.sync.Actions.Delete != rules.Never && s.targetView == "full" }
 
 // String tells the rules in a line or two.

@@ -72,7 +72,7 @@ func Play(seed uint64, options Options) *Story {
 		w.breaks(0, "the world cannot begin: %v", err)
 		return w.story
 	}
-	for nights := 3 + w.rng.IntN(5); nights > 0 && w.good(); nights-- {
+	for nights := 3 + w.rng.IntN(4); nights > 0 && w.good(); nights-- {
 		w.night()
 		w.noisyRun()
 		w.sleep(24 * time.Hour)
@@ -109,12 +109,16 @@ func (w *world) noisyRun() {
 }
 
 // peace lets the directories rest: no faults and no events, everything that is refused is approved, and sizes are trusted
-// where a listing shrank by right. Then all laws of the end are judged.
+// where a listing shrank by right. Nothing may be left to do after a few nights. Then all laws of the end are judged.
 func (w *world) peace() {
 	w.say("peace")
 	w.trust = true
-	quiet, nights := 0, w.shape.restNights()
-	for range nights {
+	const most = 8
+	for night, quiet := 0, 0; quiet < 2; night++ {
+		if night == most {
+			w.breaks(1, "after %d nights of peace there is still something to do", most)
+			return
+		}
 		report := w.run(weather{}, "", nil)
 		if w.good() && report != nil && report.Status == engine.StatusRefused {
 			report = w.approve(weather{})
@@ -122,14 +126,12 @@ func (w *world) peace() {
 		if !w.good() {
 			return
 		}
-		w.sleep(24 * time.Hour)
-		if quiet++; report == nil || report.Status != engine.StatusNothing {
+		if report != nil && report.Status == engine.StatusNothing && report.Counts.Suspected == 0 {
+			quiet++
+		} else {
 			quiet = 0
 		}
-	}
-	if quiet < 2 {
-		w.breaks(1, "after %d nights of peace there is still something to do", nights)
-		return
+		w.sleep(grace + time.Hour) // what is due to be deleted is deleted in the next night
 	}
 	w.judgeEnd()
 }
