@@ -19,6 +19,9 @@ import (
 //	to_source    -                write source    write source        write source
 //	both         -                write target    write source        by the conflict policy
 //
+// An empty value is written over a set one only where somebody emptied it: not at the first contact, and not on the way back as
+// long as the target never had a value.
+//
 // "Same" survives a target that stores something else than it was sent (case, escapes, cut-off spaces): the pair in the base
 // remembers both forms.
 func (d *Decider) attributes(c *Case, out *Decision) (target, source []plan.Change) {
@@ -155,6 +158,8 @@ func (d *Decider) toTarget(c *Case, a pairState, out *Decision) []plan.Change {
 		return nil
 	}
 	switch {
+	case a.desired.IsEmpty() && a.neverHad() && !plan.IsTemporary(a.current):
+		return nil
 	case a.rule.OnlyIfEmpty && !a.current.IsEmpty():
 		return nil
 	case !d.Rules.Actions.Update:
@@ -171,6 +176,13 @@ func (d *Decider) toTarget(c *Case, a pairState, out *Decision) []plan.Change {
 	return []plan.Change{{Attribute: a.rule.Target, Before: a.current, After: a.desired, Rule: a.rule.From}}
 }
 
+// neverHad reports that the target's value is older than all that the source has said of the attribute: at the first contact, or
+// where it was filled in before the rule. That nobody has entered it in the source is no wish to have it emptied. What both have
+// agreed to be empty is another matter, and what was set and is empty now was emptied by somebody.
+func (a pairState) neverHad() bool {
+	return !a.hasBase || (a.base.Source.IsEmpty() && !a.base.Target.IsEmpty())
+}
+
 // toSource plans one change of the source.
 func (d *Decider) toSource(c *Case, a pairState, out *Decision) []plan.Change {
 	d.keepBase(a, out)
@@ -184,6 +196,9 @@ func (d *Decider) toSource(c *Case, a pairState, out *Decision) []plan.Change {
 	}
 	if a.rule.Direction == rules.ToSource && a.hasBase && mapping.Equal(value, a.base.Source, a.sourceSpec) && mapping.Equal(a.sourceNow, a.base.Target, a.sourceSpec) {
 		return nil // the source stores it in a form of its own
+	}
+	if a.rule.Direction == rules.ToSource && value.IsEmpty() && (!a.hasBase || a.base.Source.IsEmpty()) {
+		return nil // the target never had a value: nobody has emptied it
 	}
 	if !d.Rules.Writeback.Update {
 		out.note(plan.NoteUnsupported, c, fmt.Sprintf("%s was changed to %q in %s, and writeback.update is off", a.rule.Target, a.current, d.Target.Name))

@@ -51,6 +51,9 @@ func TestThreeWay(t *testing.T) {
 		{name: "to_target: both changed to the same", direction: rules.ToTarget, base: base("nickname", "B", "B"), source: told("S"), target: told("S")},
 		{name: "to_target: no base", direction: rules.ToTarget, base: noBase("nickname"), source: told("S"), target: told("T"), writes: []string{"target update nickname=S"}},
 		{name: "to_target: emptied in the source", direction: rules.ToTarget, base: base("nickname", "B", "B"), source: told(""), target: told("B"), writes: []string{"target update nickname="}},
+		{name: "to_target: empty in the source from the beginning", direction: rules.ToTarget, base: noBase("nickname"), source: told(""), target: told("T")},
+		{name: "to_target: empty in the source, and the target had a value before", direction: rules.ToTarget, base: base("nickname", "", "T"), source: told(""), target: told("T2")},
+		{name: "to_target: both had agreed on nothing, and the target changed", direction: rules.ToTarget, base: base("nickname", "", ""), source: told(""), target: told("T"), writes: []string{"target update nickname="}},
 		{name: "to_target: absent in the source", direction: rules.ToTarget, base: base("nickname", "B", "B"), source: absent, target: told("T")},
 		{name: "to_target: absent in the target", direction: rules.ToTarget, base: noBase("nickname"), source: told("S"), target: absent, writes: []string{"target update nickname=S"}},
 		{name: "to_target: a value that the target does not tell was sent before", direction: rules.ToTarget, base: base("nickname", "S", ""), source: told("S"), target: absent},
@@ -63,6 +66,9 @@ func TestThreeWay(t *testing.T) {
 		{name: "to_source: both changed", direction: rules.ToSource, base: base("nickname", "B", "B"), source: told("S"), target: told("T"), writes: []string{"source update nickname=T"}},
 		{name: "to_source: no base", direction: rules.ToSource, base: noBase("nickname"), source: told("S"), target: told("T"), writes: []string{"source update nickname=T"}},
 		{name: "to_source: emptied in the target", direction: rules.ToSource, base: base("nickname", "B", "B"), source: told("B"), target: told(""), writes: []string{"source update nickname="}},
+		{name: "to_source: empty in the target from the beginning", direction: rules.ToSource, base: noBase("nickname"), source: told("S"), target: told("")},
+		{name: "to_source: empty in the target from the beginning, and the source changed", direction: rules.ToSource, base: base("nickname", "", "B"), source: told("S"), target: told("")},
+		{name: "to_source: both had agreed on nothing, and the source changed", direction: rules.ToSource, base: base("nickname", "", ""), source: told("S"), target: told("")},
 		{name: "to_source: absent in the target", direction: rules.ToSource, base: base("nickname", "B", "B"), source: told("B"), target: absent},
 
 		{name: "both: neither changed", direction: rules.Both, base: base("nickname", "B", "B"), source: told("B"), target: told("B")},
@@ -161,7 +167,10 @@ func TestListsCompareWithoutOrder(t *testing.T) {
 		{roles("a", "b"), roles("a"), []string{"target update custom.roles=a, b"}},
 		{roles(), roles("a"), []string{"target update custom.roles="}},
 	} {
-		if got := s.decider.Decide(linked(accounts{c.source}, accounts{c.target})(s)); !cmp.Equal(writes(got), c.want) {
+		agreed := func(l *diff.Link) {
+			l.Attributes["custom.roles"] = diff.Pair{Source: directory.List("z"), Target: directory.List("z")}
+		}
+		if got := s.decider.Decide(linked(accounts{c.source}, accounts{c.target}, agreed)(s)); !cmp.Equal(writes(got), c.want) {
 			t.Errorf("%v, want %v", writes(got), c.want)
 		}
 	}

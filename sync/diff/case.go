@@ -85,8 +85,9 @@ type Candidate struct {
 	// is proven gone.
 	LinkedTo string
 	Gone     bool
-	// Ours is set when this sync deactivated the account under that link; RememberedGroups are the groups that it took then.
+	// Ours is set when one of our syncs deactivated the account, at Since; RememberedGroups are the groups that it took then.
 	Ours             bool
+	Since            time.Time
 	RememberedGroups []string
 }
 

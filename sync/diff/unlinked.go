@@ -55,11 +55,11 @@ func (d *Decider) match(c *Case, out *Decision) {
 		out.note(plan.NoteProtected, c, fmt.Sprintf("matches %s, which is never linked automatically (%s); to link it all the same: %s", who, Guarded(candidate.Record), command))
 	case actions.Link == rules.Report:
 		out.note(plan.NoteAmbiguous, c, fmt.Sprintf("matches %s; link it with %s", who, command))
-	case actions.Link == rules.LinkTrusted && candidate.By == directory.Email && told && !verified:
+	case actions.Link == rules.LinkTrusted && told && !verified:
 		out.note(plan.NoteAmbiguous, c, fmt.Sprintf("matches %s, but %s says that the e-mail is not verified; link it with %s", who, d.Source.Name, command))
 	default:
 		c.Target = &candidate.Record
-		c.Link = &Link{SourceID: c.Source.Account.ID, TargetID: account.ID, Held: true, Ours: candidate.Ours, RememberedGroups: candidate.RememberedGroups}
+		c.Link = &Link{SourceID: c.Source.Account.ID, TargetID: account.ID, Held: true, Ours: candidate.Ours, Since: candidate.Since, RememberedGroups: candidate.RememberedGroups}
 		o := d.operation(c, plan.Target, plan.Link, fmt.Sprintf("same %s", candidate.By))
 		o.Origin, o.Replaces = "matched", candidate.LinkedTo
 		out.add(o)

@@ -9,7 +9,6 @@ import (
 	"github.com/rollcall-sync/rollcall/sync/directory"
 	"github.com/rollcall-sync/rollcall/sync/mapping"
 	"github.com/rollcall-sync/rollcall/sync/plan"
-	"github.com/rollcall-sync/rollcall/sync/rules"
 	"github.com/rollcall-sync/rollcall/sync/snapshot"
 	"github.com/rollcall-sync/rollcall/sync/state"
 )
@@ -250,7 +249,7 @@ func (w *world) linkedCase(ctx context.Context, link state.Link) (diff.Case, err
 	} else {
 		c.TargetMissing = w.targetEvidence(ctx, c.Source, link.TargetID)
 	}
-	return c, w.shared(ctx, &c, link)
+	return c, w.shared(ctx, &c, &link)
 }
 
 // enoughRuns is how many complete listings in a row prove an absence where the source cannot be asked directly.
@@ -268,33 +267,4 @@ func (w *world) sourceEvidence(link state.Link) diff.Evidence {
 	default:
 		return diff.Suspected
 	}
-}
-
-// shared fills in what other syncs to the same target say about the account.
-func (w *world) shared(ctx context.Context, c *diff.Case, link state.Link) error {
-	if len(w.job.Others) == 0 || link.TargetID == "" {
-		return nil
-	}
-	links, err := w.engine.options.State.LinksOnTarget(ctx, w.targetSide.Name, link.TargetID)
-	if err != nil {
-		return err
-	}
-	for _, other := range links {
-		i := slices.IndexFunc(w.job.Others, func(s rules.Sync) bool { return s.Name == other.Sync })
-		if i < 0 || other.Claim != state.Held {
-			continue
-		}
-		c.OtherClaims = append(c.OtherClaims, other.Sync)
-		c.OtherGroups = append(c.OtherGroups, other.Base.Groups...)
-		if i >= w.job.Earlier {
-			continue
-		}
-		if c.LedElsewhere == nil {
-			c.LedElsewhere = make(map[string]string)
-		}
-		for name := range other.Base.Attributes {
-			c.LedElsewhere[name] = other.Sync
-		}
-	}
-	return nil
 }

@@ -35,6 +35,10 @@ func (e *Engine) Link(ctx context.Context, job Job, source, target string) (stat
 		Origin: state.OriginCommand, CreatedRun: "command", CreatedAt: e.options.Now(),
 	}
 	link.SourceID, link.TargetID, link.Claim = from.ID, to.ID, state.Held
+	others, err := w.othersOn(ctx, to.ID)
+	if err != nil {
+		return state.Link{}, err
+	}
 	old, err := e.options.State.LinkByTarget(ctx, job.Sync.Name, to.ID)
 	switch {
 	case err == nil && old.SourceID == from.ID:
@@ -44,14 +48,23 @@ func (e *Engine) Link(ctx context.Context, job Job, source, target string) (stat
 			return state.Link{}, err
 		}
 		// A rehire: the account goes over from somebody who is proven gone.
-		link.DeactivatedAt, link.DeactivatedBy, link.RememberedGroups = old.DeactivatedAt, old.DeactivatedBy, old.RememberedGroups
+		takeOver(&link, to, deactivatedBy(&old, others))
 		if err := e.options.State.DeleteLink(ctx, job.Sync.Name, old.SourceID); err != nil {
 			return state.Link{}, err
 		}
 	case !errors.Is(err, state.ErrNotFound):
 		return state.Link{}, err
+	default:
+		takeOver(&link, to, deactivatedBy(nil, others))
 	}
 	return link, e.options.State.SaveLinks(ctx, link)
+}
+
+// takeOver gives a new link what another one knows of the account's deactivation, if that is still true.
+func takeOver(link *state.Link, account directory.Account, from state.Link) {
+	if account.Status != directory.StatusActive {
+		link.DeactivatedAt, link.DeactivatedBy, link.RememberedGroups = from.DeactivatedAt, from.DeactivatedBy, from.RememberedGroups
+	}
 }
 
 // stillThere refuses to take an account away from a source account that exists.

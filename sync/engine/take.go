@@ -139,6 +139,7 @@ func (w *world) kept(c diff.Case, link state.Link, decision diff.Decision) (_ st
 	} else if decision.Hold {
 		link.Claim = state.Held
 	}
+	changed = settleDeactivation(c, &link) || changed
 	link.SourceHash, link.TargetHash, link.Rules = 0, 0, w.rules
 	if decision.InStep && c.Source != nil && c.Target != nil && !w.direct && len(c.LedElsewhere) == 0 {
 		link.SourceHash = w.source.HashAt(w.source.Position(link.SourceID))
@@ -149,7 +150,7 @@ func (w *world) kept(c diff.Case, link state.Link, decision diff.Decision) (_ st
 		if c.Source != nil && c.Target != nil {
 			base.SourceStatus, base.TargetStatus = c.Source.Account.Status, c.Target.Account.Status
 		}
-		changed = !sameBase(base, link.Base)
+		changed = changed || !sameBase(base, link.Base)
 		link.Base = base
 	}
 	if c.Source != nil && c.Source.Account.Label() != link.SourceLabel {

@@ -72,7 +72,11 @@ func (w *world) unlinkedCase(ctx context.Context, account directory.Account) (di
 	if c.Candidates, err = w.candidates(ctx, c.Source); err != nil || len(c.Candidates) != 1 {
 		return c, err
 	}
-	return c, w.shared(ctx, &c, state.Link{LinkHead: state.LinkHead{TargetID: c.Candidates[0].Record.Account.ID}})
+	own, err := w.ownLink(ctx, c.Candidates[0])
+	if err != nil {
+		return c, err
+	}
+	return c, w.shared(ctx, &c, own)
 }
 
 // candidates looks for the other half of an account, by each match attribute in order; the first that finds somebody decides.
@@ -118,6 +122,15 @@ func (w *world) wanted(source *diff.Record, name string, spec directory.Attribut
 		}
 	}
 	return source.Account.Attributes[name]
+}
+
+// ownLink returns the link that a candidate has in this sync; nil where it has none.
+func (w *world) ownLink(ctx context.Context, candidate diff.Candidate) (*state.Link, error) {
+	if candidate.LinkedTo == "" {
+		return nil, nil
+	}
+	link, err := w.linkOfTarget(ctx, candidate.Record.Account.ID)
+	return &link, err
 }
 
 // describeTaken says whose link the candidate has.

@@ -64,7 +64,8 @@ type Link struct {
 	// CreatedAt of a new link defaults to now.
 	CreatedAt  time.Time
 	CreatedRun string
-	// DeactivatedBy is the run in which we deactivated the target account; empty otherwise.
+	// DeactivatedBy is the run in which we deactivated the target account. Where DeactivatedAt is zero, the engine keeps here
+	// who else did; empty otherwise.
 	DeactivatedBy string
 	// RememberedGroups are the target groups to restore on activation.
 	RememberedGroups []string
