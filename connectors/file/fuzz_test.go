@@ -39,7 +39,7 @@ func decode(t *testing.T, name string, content []byte) {
 	}
 	d := openAt(t, path, nil)
 	seen := map[string]bool{}
-	total := 0
+	total, doubt := 0, ""
 	request := directory.ListRequest{Size: 2}
 	for {
 		page, err := d.ListAccounts(t.Context(), request)
@@ -59,13 +59,13 @@ func decode(t *testing.T, name string, content []byte) {
 				t.Fatalf("%q is listed as %+v and read as %+v, %v", account.ID, account, again, err)
 			}
 		}
-		total = page.Total
+		total, doubt = page.Total, page.Doubt
 		if page.Next == "" {
 			break
 		}
 		request.Cursor = page.Next
 	}
-	if len(seen) != total {
+	if len(seen) != total && doubt == "" {
 		t.Fatalf("%d accounts of %d were listed", len(seen), total)
 	}
 	writeOne(t, d, path, seen)

@@ -294,6 +294,14 @@ func (x *index) judge() {
 	}
 }
 
+// told is the number of accounts that the file itself names, where it does, and otherwise how many it holds.
+func (x *index) told() int {
+	if g, ok := x.grammar.(*jsonGrammar); ok && g.told >= 0 {
+		return g.told
+	}
+	return len(x.rows)
+}
+
 // spellingOf returns what to write for a status: what the file writes elsewhere, or the opposite of it.
 func (x *index) spellingOf(status directory.Status) any {
 	want, other := 0, 1

@@ -92,7 +92,7 @@ func (s *store) ListAccounts(ctx context.Context, request directory.ListRequest)
 			to++
 		}
 		page.Accounts, err = x.accounts(text, from, to)
-		page.Total, page.Doubt, page.Remedy = len(x.rows), x.doubt, x.remedy
+		page.Total, page.Doubt, page.Remedy = x.told(), x.doubt, x.remedy
 		if to < len(x.rows) {
 			page.Next = x.cursor("a", to)
 		}
