@@ -127,6 +127,51 @@ func TestAListingWhileAccountsComeAndGo(t *testing.T) {
 	}
 }
 
+// Pages that are read side by side hold everybody once, whoever comes or goes between the cut and the reading.
+func TestPagesSideBySide(t *testing.T) {
+	t.Parallel()
+	s := real.WordPress(t)
+	d := inDatabase(t, s)
+	if cursors, err := d.Partition(t.Context(), directory.ListRequest{}); err != nil || len(cursors) > 1 {
+		t.Errorf("one page is cut into %q, %v", cursors, err)
+	}
+	results, err := d.CreateAccounts(t.Context(), many("p", 29))
+	if err != nil || results[28].Err != nil {
+		t.Fatal(err, results[28].Err)
+	}
+	request := directory.ListRequest{Size: 10}
+	cursors, err := d.Partition(t.Context(), request)
+	if err != nil || len(cursors) != 4 {
+		t.Fatalf("%q, %v", cursors, err)
+	}
+	s.Exec("DELETE FROM wp_users WHERE user_login IN ('p003', 'p015')")
+	create(t, d, "latecomer")
+	seen := map[string]int{}
+	for i, cursor := range slices.Backward(cursors) {
+		request.Cursor = cursor
+		page, err := d.ListAccounts(t.Context(), request)
+		if err != nil || len(page.Accounts) > 10 || (page.Next == "") != (i == len(cursors)-1) {
+			t.Errorf("%s: %d accounts, next %q, %v", cursor, len(page.Accounts), page.Next, err)
+		}
+		for _, a := range page.Accounts {
+			seen[a.Label()]++
+		}
+	}
+	if len(seen) != 29 || seen["latecomer"] != 1 || seen["admin"] != 1 || seen["p003"]+seen["p015"] != 0 {
+		t.Errorf("listed %v", seen)
+	}
+	for name, n := range seen {
+		if n != 1 {
+			t.Errorf("%s came %d times", name, n)
+		}
+	}
+	for _, cursor := range []string{"x", "-1", "0", "5-", "5-3", "5-5", "-5", "05", "5-06", "1-2-3", " 5", "99999999999999999999"} {
+		if _, err := d.ListAccounts(t.Context(), directory.ListRequest{Cursor: cursor}); !errors.Is(err, directory.Invalid) {
+			t.Errorf("the cursor %q: %v", cursor, err)
+		}
+	}
+}
+
 func TestTheNumberOfStatementsOfEachCall(t *testing.T) {
 	t.Parallel()
 	s := real.WordPress(t)
@@ -146,6 +191,7 @@ func TestTheNumberOfStatementsOfEachCall(t *testing.T) {
 			}
 			return nil
 		}},
+		{"cutting them into pages, and the roles", 1 + 1, func() error { return second(d.Partition(t.Context(), directory.ListRequest{})) }},
 		{"count", 1, func() error { return second(d.CountAccounts(t.Context())) }},
 		{"roles", 1, func() error { return second(d.ListGroups(t.Context(), directory.GroupListRequest{})) }},
 		{"one account", 3, func() error { return second(d.GetAccount(t.Context(), id)) }},

@@ -231,48 +231,6 @@ func (w *website) value(f facts, p *person, name string) (directory.Value, bool)
 	return directory.Text(text), true
 }
 
-// ListAccounts implements [directory.Directory]. A cursor is the last id of the page before, so that accounts which are
-// made or deleted meanwhile shift no page. The users of a page and their meta are of the same moment.
-func (w *website) ListAccounts(ctx context.Context, request directory.ListRequest) (directory.AccountPage, error) {
-	k := task{op: "list accounts"}
-	after := int64(0)
-	if request.Cursor != "" {
-		n, err := strconv.ParseInt(request.Cursor, 10, 64)
-		if err != nil || n < 1 || strconv.FormatInt(n, 10) != request.Cursor {
-			return directory.AccountPage{}, w.server.fail(k, &directory.Error{Kind: directory.Invalid, Err: fmt.Errorf("%q is no cursor of this listing", request.Cursor)})
-		}
-		after = n
-	} else {
-		w.known.Forget() // each listing is judged by the roles that there are now
-	}
-	size := w.pageSize
-	if request.Size > 0 {
-		size = min(request.Size, mostPage)
-	}
-	f, r, err := w.ready(ctx, k)
-	if err != nil {
-		return directory.AccountPage{}, err
-	}
-	var found []*person
-	err = w.server.look(ctx, func(tx session) (err error) {
-		// One more than the page holds tells whether something follows.
-		found, err = w.people(ctx, tx, f, selection{keys: w.keys(request.Attributes), where: "ID > ?", arguments: []any{after}, limit: size + 1})
-		return err
-	})
-	if err != nil {
-		return directory.AccountPage{}, w.server.fail(k, err)
-	}
-	page := directory.AccountPage{Total: -1}
-	if len(found) > size {
-		found = found[:size]
-		page.Next = strconv.FormatInt(found[size-1].id, 10)
-	}
-	for _, p := range found {
-		page.Accounts = append(page.Accounts, w.account(f, r, p, request.Attributes))
-	}
-	return page, nil
-}
-
 // CountAccounts implements [directory.Counter].
 func (w *website) CountAccounts(ctx context.Context) (n int, err error) {
 	k := task{op: "count accounts"}

@@ -17,6 +17,7 @@ import (
 type powers interface {
 	directory.Directory
 	directory.Counter
+	directory.Partitioner
 	directory.Getter
 	directory.Finder
 	directory.GroupLister
