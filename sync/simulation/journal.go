@@ -76,12 +76,13 @@ func (p *process) losses() map[string]bool {
 
 // judgeLimits is law 4.
 func (p *process) judgeLimits() {
-	if p.approved != nil {
-		return // the journal shows whether the approval was kept to
-	}
 	limits := p.job.Sync.Limits
 	allowed, limited := limits.Removals.Of(p.held)
 	if n := len(p.losses()); limited && n > max(allowed, limits.RemovalsFloor) {
+		if p.approved != nil { // within what was approved, as the journal shows
+			p.beyondLimits = true
+			return
+		}
 		p.world.breaks(4, "%d accounts lost access; limit %s of %d, floor %d", n, limits.Removals, p.held, limits.RemovalsFloor)
 	}
 	changed := map[string]bool{}
@@ -90,7 +91,7 @@ func (p *process) judgeLimits() {
 			changed[string(s.side)+" "+s.call.Record] = true
 		}
 	}
-	if allowed, limited := limits.Updates.Of(p.held); limited && len(changed) > allowed {
+	if allowed, limited := limits.Updates.Of(p.held); limited && len(changed) > allowed && p.approved == nil {
 		p.world.breaks(4, "%d accounts were updated; limit %s of %d", len(changed), limits.Updates, p.held)
 	}
 }
@@ -224,8 +225,11 @@ func sameSet(o plan.Operation, set directory.Attributes) bool {
 func (p *process) judgeEntry(e *entry, ended bool) {
 	w := p.world
 	what := fmt.Sprintf("entry %d (%s %s of %s)", e.Seq, e.Side, e.Action, e.Account)
-	if p.approved != nil && !p.approved[e.operation.Key()] {
+	if (p.beyondLimits || w.changedRules) && p.approved != nil && !p.approved[e.operation.Key()] {
 		w.breaks(4, "%s goes beyond what was approved", what)
+	}
+	if !p.overtaken.IsZero() && e.IntentAt.After(p.overtaken) {
+		w.breaks(10, "%s is an intent of a process that was overtaken at %s", what, p.overtaken)
 	}
 	if e.explains > 1 {
 		w.breaks(5, "%s was done %d times", what, e.explains)

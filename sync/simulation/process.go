@@ -44,11 +44,14 @@ type process struct {
 	// versions are the truths that the run may have read, the first as it began.
 	versions []truth
 	edited   bool
-	overtook bool          // another process took the sync over
-	ahead    time.Duration // how far its clock is ahead
+	overtook bool // another process took the sync over
+	// overtaken is when that was; zero where it was not, or for the one that took over.
+	overtaken time.Time
+	ahead     time.Duration // how far its clock is ahead
 	// held and approved are what the guard's limits are judged by; approved is nil for a run without approval.
-	held     int
-	approved map[string]bool
+	held         int
+	approved     map[string]bool
+	beyondLimits bool // more than the limits allow, as approved
 }
 
 // truth is what both directories held at one time: source accounts by employee id, target accounts by id.
@@ -187,6 +190,9 @@ func (w *world) approve(v weather) *engine.Report {
 		return nil
 	}
 	w.say("  approved: %s", prepared.Summary())
+	if !v.calm() && w.rng.IntN(2) == 0 { // the world does not wait for an approval
+		w.happen(pick(w.rng, sourceEvents...), w.rng)
+	}
 	approved := map[string]bool{}
 	keys, err := prepared.Plan.Keys()
 	if err != nil {
@@ -291,7 +297,7 @@ func (p *process) rival() {
 	}
 	w.say("  asleep for a minute; a second process takes over")
 	w.tell(report, err)
-	p.overtook = true
+	p.overtook, p.overtaken = true, time.Now()
 	if w.good() {
 		other.overtook = true // what the sleeper still had on its way may arrive in the middle
 		other.judgeRun(report, err)

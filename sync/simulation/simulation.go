@@ -72,7 +72,7 @@ func Play(seed uint64, options Options) *Story {
 		w.breaks(0, "the world cannot begin: %v", err)
 		return w.story
 	}
-	for nights := 3 + w.rng.IntN(4); nights > 0 && w.good(); nights-- {
+	for nights := 2 + w.rng.IntN(4); nights > 0 && w.good(); nights-- {
 		w.night()
 		w.noisyRun()
 		w.sleep(24 * time.Hour)

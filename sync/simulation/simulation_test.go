@@ -17,6 +17,7 @@ import (
 var (
 	oneSeed = flag.Int64("seed", -1, "play this world alone and tell its story")
 	seeds   = flag.Int("seeds", 1000, "how many worlds to play")
+	first   = flag.Bool("first", false, "end with the first world that breaks a law")
 	from    = flag.Int64("from", 0, "the seed of the first of them")
 )
 
@@ -40,15 +41,22 @@ func TestSimulation(t *testing.T) {
 	}
 	start := time.Now()
 	var runs, crashes, written atomic.Int64
+	var bad atomic.Bool
 	t.Run("worlds", func(t *testing.T) {
 		for i := range n {
 			seed := uint64(*from) + uint64(i)
 			t.Run(fmt.Sprint(seed), func(t *testing.T) {
 				t.Parallel()
+				if *first && bad.Load() {
+					return // one is enough
+				}
 				story := play(t, seed, folder, blank)
 				runs.Add(int64(story.Runs))
 				crashes.Add(int64(story.Crashes))
 				written.Add(int64(story.Writes))
+				if len(story.Broken) > 0 {
+					bad.Store(true)
+				}
 				judge(t, story)
 			})
 		}
