@@ -19,11 +19,19 @@ PACKAGES ?= ./...
 TESTFLAGS ?=
 FUZZTIME ?= 10s
 BENCH ?= .
+# What "make bench ROWS=4,5 SIZES=10000" measures; cmd/bench says what the rows are.
+ROWS ?= 1,2,3,4,5,6
+SIZES ?= 10000,100000,1000000
 
-.PHONY: build demo test check format vet lint docs fuzz bench cover vuln clean help rig
+comma := ,
+empty :=
+space := $(empty) $(empty)
+ROW_LIST = $(subst $(comma),$(space),$(ROWS))
+
+.PHONY: build demo test check format vet lint docs fuzz bench microbench cover vuln clean help rig
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## bin/rollcall, one static binary
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/rollcall ./cmd/rollcall
@@ -58,13 +66,17 @@ fuzz: ## each fuzz target for FUZZTIME
 	  done; \
 	done
 
-bench: rig ## the benchmarks named by BENCH, with real servers
+# Servers are started for the rows that need them only. Not under the race detector, which would slow down what ours is
+# compared with.
+bench: build rig ## the table of ratios against bare clients: ROWS=4,5 SIZES=10000 for a part of it; half an hour for all
+	$(GO) build -o $(TOOLS)/bench ./cmd/bench
+	$(if $(filter 1 2 3,$(ROW_LIST)),$(START) $(if $(filter 1 3,$(ROW_LIST)),,-only wordpress) --) \
+	  $(TOOLS)/bench -binary bin/rollcall -folder $(CACHE)/bench -rows $(ROWS) -sizes $(SIZES)
+
+microbench: rig ## the benchmarks of single parts named by BENCH, with real servers
 	$(START) -- $(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -timeout 60m $(TESTFLAGS) $(PACKAGES)
 
 CORE := sync/mapping sync/diff sync/plan sync/guard
-comma := ,
-empty :=
-space := $(empty) $(empty)
 MODULE = $(shell $(GO) list -m)
 
 cover: ## statement coverage of the pure core by its own tests
@@ -76,7 +88,7 @@ cover: ## statement coverage of the pure core by its own tests
 vuln: $(GOVULNCHECK) ## known holes in what is used; needs the public database of Go
 	$(GOVULNCHECK) ./...
 
-clean: ## removes what was built; the downloads in .cache stay
+clean: ## removes what was built; the downloads and the results in .cache stay
 	rm -rf bin $(TOOLS) $(CACHE)/core.cover
 
 # Built under the race detector as the tests are, so that the standard library is compiled once.
