@@ -47,6 +47,9 @@ func (s *site) Check(ctx context.Context, request directory.CheckRequest) ([]dir
 		return r, nil
 	}
 	r.OK("listing", fmt.Sprintf("WordPress counts %d users", total))
+	if pages := (total + maxPage - 1) / maxPage; len(s.roles) == 0 && pages > 1 {
+		r.OK("roles", fmt.Sprintf("without the option roles, synchronising one person asks for all %d users to find the roles: %d more requests; a whole sync learns them from its listing", total, pages+1))
+	}
 	f, err := s.siteFeatures(ctx, op)
 	if err != nil {
 		r.Failed("schema", err, phpLog)
