@@ -29,7 +29,7 @@ func TestTheCheckExplainsWhatIsWrong(t *testing.T) {
 			{"ok", "installed languages: en_US", ""},
 		}},
 		"many users and no option roles": {prepare: func(f *fake) { f.addMany(250, "author") }, want: [][3]string{{"ok", "all 251 users to find the roles: 4 more requests", ""}}},
-		"batches": {prepare: func(f *fake) { f.batch = true }, want: [][3]string{{"ok", "up to 25 accounts", ""}}},
+		"batches":                        {prepare: func(f *fake) { f.batch = true }, want: [][3]string{{"ok", "up to 25 accounts", ""}}},
 		"wrong password": {
 			options: []any{"password", "letmein"}, wrong: true,
 			want: [][3]string{{"error", "not currently logged in", "application password"}, {"error", "form of an application password", "Profile"}},
