@@ -75,6 +75,10 @@ func (a *app) fileFailures(path string, r *engine.Report) error {
 	if err := writeFailures(path, r.Failures); err != nil {
 		return fmt.Errorf("the list of failures cannot be written: %w", err)
 	}
+	if len(r.Failures) == 1 {
+		fmt.Fprintf(a.err, "1 failure is listed in %s\n", path)
+		return nil
+	}
 	fmt.Fprintf(a.err, "%d failures are listed in %s\n", len(r.Failures), path)
 	return nil
 }

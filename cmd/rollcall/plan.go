@@ -93,6 +93,8 @@ func planCode(p *engine.Prepared) int {
 		return exitRefused
 	case !p.Certificate.Source.Complete || !p.Certificate.Target.Complete:
 		return exitWithheld
+	case p.Counts.Failed+p.Counts.FailedOthers > 0: // the run would end the same way
+		return exitPartial
 	default:
 		return exitOK
 	}

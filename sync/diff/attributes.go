@@ -2,6 +2,7 @@ package diff
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/rollcall-sync/rollcall/sync/directory"
 	"github.com/rollcall-sync/rollcall/sync/mapping"
@@ -116,8 +117,12 @@ func (d *Decider) attribute(c *Case, a pairState, out *Decision) (target, source
 	case rules.ConflictTarget:
 		return nil, d.toSource(c, a, out)
 	default:
-		out.note(plan.NoteConflict, c, fmt.Sprintf("%s was changed on both sides: %q in %s, %q in %s; set it to the same value, or choose a conflict policy",
-			a.rule.Target, a.desired, d.Source.Name, a.current, d.Target.Name))
+		what := "was changed on both sides"
+		if !a.hasBase {
+			what = "differs, and nothing tells which is right"
+		}
+		out.note(plan.NoteConflict, c, fmt.Sprintf("%s %s: %q in %s, %q in %s; set it to the same value, or choose a conflict policy",
+			a.rule.Target, what, a.desired, d.Source.Name, a.current, d.Target.Name))
 		d.keepBase(a, out)
 		return nil, nil
 	}
@@ -168,12 +173,19 @@ func (d *Decider) toTarget(c *Case, a pairState, out *Decision) []plan.Change {
 		return say(plan.NoteUnsupported, "is %q and should be %q, but %s fixes it when an account is created", a.current, a.desired, d.Target.Name)
 	case a.targetUnsupported || !a.spec.Writable || !d.TargetPowers.Update:
 		return say(plan.NoteUnsupported, "differs (%q, should be %q) and cannot be written in %s", a.current, a.desired, d.Target.Name)
+	case a.desired.IsEmpty() && faulty(c, a.rule.Target): // said already
+		return nil
 	case a.desired.IsEmpty() && (a.spec.Required || a.rule.Required):
 		return say(plan.NoteInvalid, "is empty in %s but required; %q stays", d.Source.Name, a.current)
 	case tooLong(a.desired, a.spec):
 		return say(plan.NoteInvalid, "has more than the %d characters that %s takes; %q stays", a.spec.MaxLength, d.Target.Name, a.current)
 	}
 	return []plan.Change{{Attribute: a.rule.Target, Before: a.current, After: a.desired, Rule: a.rule.From}}
+}
+
+// faulty reports that the rules have said what is wrong with an attribute.
+func faulty(c *Case, attribute string) bool {
+	return slices.ContainsFunc(c.Source.Out.Problems, func(p mapping.Problem) bool { return p.Attribute == attribute })
 }
 
 // neverHad reports that the target's value is older than all that the source has said of the attribute: at the first contact, or
@@ -308,7 +320,7 @@ func (d *Decider) newAccount(c *Case, out *Decision) (changes []plan.Change, ok 
 		}
 	}
 	for _, spec := range d.Target.Attributes {
-		if spec.Required && !given[spec.Name] {
+		if spec.Required && !given[spec.Name] && !faulty(c, spec.Name) {
 			fail("%s is required by %s and the rules give none", spec.Name, d.Target.Name)
 		}
 	}

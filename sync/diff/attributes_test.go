@@ -34,6 +34,7 @@ func (v value) put(name string) func(*directory.Account) {
 func TestThreeWay(t *testing.T) {
 	t.Parallel()
 	report := []string{`conflict: nickname was changed on both sides: "S" in staff, "T" in website; set it to the same value, or choose a conflict policy`}
+	unclear := []string{`conflict: nickname differs, and nothing tells which is right: "S" in staff, "T" in website; set it to the same value, or choose a conflict policy`}
 	for _, c := range []struct {
 		name           string
 		direction      rules.Direction
@@ -85,7 +86,7 @@ func TestThreeWay(t *testing.T) {
 		{name: "both: no base, empty in the target", direction: rules.Both, base: noBase("nickname"), source: told("S"), target: told(""), writes: []string{"target update nickname=S"}},
 		{name: "both: no base, empty in the source", direction: rules.Both, base: noBase("nickname"), source: told(""), target: told("T"), writes: []string{"source update nickname=T"}},
 		{name: "both: no base, the same", direction: rules.Both, base: noBase("nickname"), source: told("S"), target: told("S")},
-		{name: "both: no base, they differ", direction: rules.Both, base: noBase("nickname"), source: told("S"), target: told("T"), notes: report},
+		{name: "both: no base, they differ", direction: rules.Both, base: noBase("nickname"), source: told("S"), target: told("T"), notes: unclear},
 		{name: "both: both changed to the same", direction: rules.Both, base: base("nickname", "B", "B"), source: told("S"), target: told("S")},
 		{name: "both: both changed, report", direction: rules.Both, conflict: rules.ConflictReport, base: base("nickname", "B", "B"), source: told("S"), target: told("T"), notes: report},
 		{name: "both: both changed, source", direction: rules.Both, conflict: rules.ConflictSource, base: base("nickname", "B", "B"), source: told("S"), target: told("T"), writes: []string{"target update nickname=S"}},

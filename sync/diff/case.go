@@ -37,6 +37,9 @@ type Case struct {
 	// Source is the source record; nil when it is not in the listing, and then SourceMissing says what that proves.
 	Source        *Record
 	SourceMissing Evidence
+	// ListingsMissed is, where the source cannot be asked for one account, how many complete listings in a row lack it, and
+	// ListingsNeeded how many prove that it is gone; 0 where it can be asked.
+	ListingsMissed, ListingsNeeded int
 	// Target is the target record; nil when there is none.
 	Target        *Record
 	TargetMissing Evidence

@@ -35,9 +35,10 @@ func (d *Decider) Decide(c Case) Decision {
 
 // settle gives the decision its class and its sentence.
 func (out *Decision) settle() {
+	invalid := slices.ContainsFunc(out.Notes, func(n plan.Note) bool { return n.Kind == plan.NoteInvalid })
 	if len(out.Operations) > 0 {
-		if out.Class != Failed {
-			out.Class = Changed
+		if out.Class = Changed; invalid {
+			out.Class = Failed
 		}
 		out.InStep = false
 		if out.Reason == "" {
@@ -50,12 +51,11 @@ func (out *Decision) settle() {
 		if out.Reason == "" {
 			out.Reason = out.Notes[0].Message
 		}
-		for _, note := range out.Notes {
-			if note.Kind == plan.NoteInvalid {
-				out.Class = Failed
-			} else if out.Class == Unchanged {
-				out.Class = Skipped
-			}
+		if out.Class == Unchanged {
+			out.Class = Skipped
+		}
+		if invalid {
+			out.Class = Failed
 		}
 		return
 	}
@@ -77,10 +77,18 @@ func (d *Decider) linked(c *Case, out *Decision) {
 	case source.Out.Scope == mapping.Unknown:
 		out.note(plan.NoteUnknown, c, "whether it is in scope cannot be told: "+source.Out.ScopeReason)
 	case source.Out.Scope == mapping.No:
-		d.release(c, out, d.Rules.Actions.OutOfScope, "out of scope: "+source.Out.ScopeReason)
+		d.release(c, out, d.Rules.Actions.OutOfScope, d.outOfScope(source))
 	default:
 		d.pair(c, out)
 	}
+}
+
+// outOfScope says why somebody does not take part.
+func (d *Decider) outOfScope(source *Record) string {
+	if source.Out.ScopeReason != "" {
+		return "out of scope: " + source.Out.ScopeReason
+	}
+	return fmt.Sprintf("out of scope (%s)", d.Rules.Scope)
 }
 
 // pair is a linked account that both sides have and that takes part.
@@ -188,7 +196,7 @@ func (d *Decider) deactivateSource(c *Case, out *Decision) {
 	case !d.SourcePowers.Status:
 		out.note(plan.NoteUnsupported, c, d.Source.Name+" cannot deactivate accounts")
 	case !d.Removals:
-		out.withheld(c, d.WithheldBecause)
+		d.withheld(c, out, "would be deactivated in "+d.Source.Name)
 	default:
 		o := d.operation(c, plan.Source, plan.Deactivate, "deactivated in "+d.Target.Name+", and writeback.deactivate is on")
 		o.Groups = c.Source.Account.Groups
@@ -280,9 +288,19 @@ func (out *Decision) note(kind plan.NoteKind, c *Case, message string) {
 	out.Notes = append(out.Notes, plan.Note{Kind: kind, Account: c.label(), ID: c.id(), Message: message})
 }
 
-// withheld records that something was held back for want of a proof.
-func (out *Decision) withheld(c *Case, because string) {
-	out.note(plan.NoteWithheld, c, "withheld: "+because)
+// withheld records what was held back for want of a proof: one note for each account, and the proof that is wanting is told
+// once, with the certificate.
+func (d *Decider) withheld(c *Case, out *Decision, what string) {
+	if out.Reason == "" {
+		out.Reason = "withheld: " + what + "; " + d.WithheldBecause
+	}
+	for i := range out.Notes {
+		if note := &out.Notes[i]; note.Kind == plan.NoteWithheld {
+			note.Message += ", " + what
+			return
+		}
+	}
+	out.note(plan.NoteWithheld, c, what)
 }
 
 // skip says why an account does not take part; that is no news, so it is no note.

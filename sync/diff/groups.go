@@ -94,7 +94,7 @@ func (d *Decider) wanted(c *Case, out *Decision) (ids, toCreate []string) {
 		case found:
 			ids = append(ids, group.ID)
 		case d.Rules.GroupOptions.Create && !d.Creations:
-			out.withheld(c, fmt.Sprintf("%s; creating group %q might double it", d.WithheldBecause, want.Target))
+			d.withheld(c, out, fmt.Sprintf("group %q would be created, but might exist already", want.Target))
 		case d.Rules.GroupOptions.Create && d.TargetPowers.CreateGroup:
 			toCreate = append(toCreate, want.Target)
 		case d.Rules.GroupOptions.Create:
@@ -205,7 +205,7 @@ func (d *Decider) writeBackGroup(c *Case, targetGroup string, action plan.Action
 		return false
 	}
 	if action == plan.GroupRemove && !d.Removals {
-		out.withheld(c, d.WithheldBecause)
+		d.withheld(c, out, fmt.Sprintf("would leave %q in %s", sourceGroup.Name, d.Source.Name))
 		return true
 	}
 	word := "joined"
@@ -234,10 +234,6 @@ func (d *Decider) groupOperation(c *Case, action plan.Action, id, name, reason s
 		out.note(plan.NoteUnsupported, c, fmt.Sprintf("%s cannot change memberships", d.Target.Name))
 		return false
 	}
-	if action == plan.GroupRemove && !d.Removals {
-		out.withheld(c, d.WithheldBecause)
-		return false
-	}
 	if group, ok := d.TargetGroups.ByID(id); ok {
 		if group.ReadOnly != "" {
 			out.note(plan.NoteUnsupported, c, fmt.Sprintf("members of group %q cannot be written: %s", group.Name, group.ReadOnly))
@@ -246,6 +242,10 @@ func (d *Decider) groupOperation(c *Case, action plan.Action, id, name, reason s
 		name = group.Name
 	} else if id != "" {
 		name = id
+	}
+	if action == plan.GroupRemove && !d.Removals {
+		d.withheld(c, out, fmt.Sprintf("would leave %q", name))
+		return false
 	}
 	o := d.operation(c, plan.Target, action, reason)
 	o.GroupID, o.GroupName = id, name

@@ -20,8 +20,8 @@ func (d *Decider) release(c *Case, out *Decision, policy rules.Decision, why str
 		out.Reason = why + "; left as it is"
 	case len(c.OtherClaims) > 0:
 		out.Release = c.Link.Held
-		out.Reason = fmt.Sprintf("%s; %s still holds the account", why, strings.Join(c.OtherClaims, ", "))
-		d.dropGroups(c, out, why)
+		out.Reason = fmt.Sprintf("%s; %s still %s the account", why, strings.Join(c.OtherClaims, ", "), choose(len(c.OtherClaims), "holds", "hold"))
+		d.dropGroups(c, out, out.Reason)
 	case policy == rules.DropGroups:
 		out.Release = c.Link.Held
 		d.dropGroups(c, out, why)
@@ -35,7 +35,7 @@ func (d *Decider) release(c *Case, out *Decision, policy rules.Decision, why str
 	case !d.TargetPowers.Status:
 		out.note(plan.NoteUnsupported, c, why+", but "+d.Target.Name+" cannot deactivate accounts")
 	case !d.Removals:
-		out.withheld(c, d.WithheldBecause)
+		d.withheld(c, out, "would be deactivated")
 	default:
 		o := d.operation(c, plan.Target, plan.Deactivate, why)
 		o.Groups = target.Groups
@@ -90,7 +90,10 @@ func (d *Decider) missing(c *Case, out *Decision) {
 	case !c.Link.Held && (c.Target.Account.Status == directory.StatusInactive || c.SourceMissing != Gone || len(c.OtherClaims) > 0):
 		out.Reason = why + ", and already let go"
 	case c.SourceMissing == Withheld:
-		out.withheld(c, d.WithheldBecause)
+		d.withheld(c, out, "would be deactivated if it is really gone from "+d.Source.Name)
+	case c.SourceMissing == Suspected && c.ListingsNeeded > 0:
+		out.note(plan.NoteSuspected, c, fmt.Sprintf("missing from %d of %d complete listings of %s in a row, which cannot be asked for one account; nothing is taken away yet",
+			c.ListingsMissed, c.ListingsNeeded, d.Source.Name))
 	case c.SourceMissing == Suspected:
 		out.note(plan.NoteSuspected, c, "missing from the listing of "+d.Source.Name+", not yet confirmed by a look-up; nothing is taken away")
 	case c.Target.Account.Problem != "":
@@ -98,6 +101,14 @@ func (d *Decider) missing(c *Case, out *Decision) {
 	default:
 		d.release(c, out, rules.Deactivate, why)
 	}
+}
+
+// choose returns the word for one or for several.
+func choose(n int, one, several string) string {
+	if n == 1 {
+		return one
+	}
+	return several
 }
 
 // overdue reports that the grace period between deactivation and deletion is over.
@@ -112,7 +123,7 @@ func (d *Decider) remove(c *Case, out *Decision, why string) {
 	case !d.TargetPowers.Delete:
 		out.note(plan.NoteUnsupported, c, d.Target.Name+" cannot delete accounts")
 	case !d.Removals:
-		out.withheld(c, d.WithheldBecause)
+		d.withheld(c, out, "would be deleted")
 	default:
 		out.add(d.operation(c, plan.Target, plan.Delete,
 			fmt.Sprintf("%s, deactivated on %s, and actions.delete is %s", why, c.Link.Since.UTC().Format(time.DateOnly), d.Rules.Actions.Delete)))
@@ -130,7 +141,7 @@ func (d *Decider) targetMissing(c *Case, out *Decision) {
 		out.note(plan.NoteSuspected, c, "its account is missing from the listing of "+where+", which is not proven; nothing is created")
 	case d.Rules.Actions.MissingInTarget == rules.Recreate:
 		c.Candidates = nil
-		d.create(c, out)
+		d.create(c, out, "somebody deleted its account in "+where+", and actions.missing_in_target is recreate")
 	default:
 		out.note(plan.NoteRespected, c, fmt.Sprintf("somebody deleted its account in %s; `rollcall unlink %s %s` lets it be created again, or set actions.missing_in_target: recreate",
 			where, d.Rules.Name, c.Source.Account.ID))

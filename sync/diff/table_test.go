@@ -143,7 +143,7 @@ func TestALinkedAccountThatNoLongerTakesPart(t *testing.T) {
 		},
 		{
 			name: "is withheld while a listing is not proven complete", change: func(s *scene) { s.decider.Removals = false },
-			of: linked(accounts{inactive}, nil), notes: []string{"withheld: withheld: the listing of staff is not proven complete"}, class: diff.Skipped,
+			of: linked(accounts{inactive}, nil), notes: []string{"withheld: would be deactivated"}, class: diff.Skipped, reason: "withheld: would be deactivated; the listing of staff is not proven complete",
 		},
 		{
 			name: "stays active while another sync holds it, and loses only what nobody else gives", of: claimed,
@@ -171,10 +171,10 @@ func TestALinkedAccountThatIsMissingFromTheSource(t *testing.T) {
 	check(t, []row{
 		{name: "is deactivated when it is proven gone", of: missing(diff.Gone, nil), writes: []string{"target deactivate with r-subscriber"}, class: diff.Changed, reason: "no longer in staff"},
 		{name: "is suspected until a look-up confirms it", of: missing(diff.Suspected, nil), notes: []string{"suspected: missing from the listing of staff, not yet confirmed by a look-up; nothing is taken away"}, class: diff.Skipped},
-		{name: "is withheld when the listing is not complete", of: missing(diff.Withheld, nil), notes: []string{"withheld: withheld: the listing of staff is not proven complete"}, class: diff.Skipped},
+		{name: "is withheld when the listing is not complete", of: missing(diff.Withheld, nil), notes: []string{"withheld: would be deactivated if it is really gone from staff"}, class: diff.Skipped},
 		{
 			name: "is withheld when the target's listing is not complete", change: func(s *scene) { s.decider.Removals = false }, of: missing(diff.Gone, nil),
-			notes: []string{"withheld: withheld: the listing of staff is not proven complete"}, class: diff.Skipped,
+			notes: []string{"withheld: would be deactivated"}, class: diff.Skipped, reason: "withheld: would be deactivated; the listing of staff is not proven complete",
 		},
 		{name: "is left alone when the target's record cannot be used", of: missing(diff.Gone, accounts{problem}), notes: []string{"invalid: its record in website cannot be used"}, class: diff.Failed},
 		{name: "is deactivated once more when somebody activated it after we let go", of: missing(diff.Gone, nil, released), writes: []string{"target deactivate with r-subscriber"}, class: diff.Changed},
@@ -196,7 +196,7 @@ func TestALinkedAccountThatIsMissingFromTheSource(t *testing.T) {
 		},
 		{
 			name: "is not deleted while a listing is not proven complete", change: func(s *scene) { deleting(s); s.decider.Removals = false },
-			of: missing(diff.Gone, accounts{inactive}, ours), notes: []string{"withheld: withheld"}, class: diff.Skipped,
+			of: missing(diff.Gone, accounts{inactive}, ours), notes: []string{"withheld: would be deleted"}, class: diff.Skipped,
 		},
 		{
 			name: "is let go when it is gone from both sides",

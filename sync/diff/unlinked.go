@@ -17,22 +17,37 @@ func (d *Decider) unlinked(c *Case, out *Decision) {
 	case source.Out.Scope == mapping.Unknown:
 		out.note(plan.NoteUnknown, c, "whether it is in scope cannot be told: "+source.Out.ScopeReason)
 	case source.Out.Scope == mapping.No:
-		out.skip("not in scope: " + source.Out.ScopeReason)
+		out.skip(d.outOfScope(source))
 	case source.Account.Status == directory.StatusInactive:
 		out.skip("inactive in " + d.Source.Name + ", and it has no account in " + d.Target.Name)
 	case source.Account.Status == directory.StatusUnknown:
 		out.note(plan.NoteUnknown, c, d.Source.Name+" does not tell whether it is active")
 	case len(c.Candidates) == 0:
-		d.create(c, out)
+		d.create(c, out, "in scope and not in "+d.Target.Name+" yet")
 	case len(c.Candidates) > 1:
-		names := make([]string, 0, len(c.Candidates))
+		choices := make([]string, 0, len(c.Candidates))
 		for _, candidate := range c.Candidates {
-			names = append(names, fmt.Sprintf("%s (id %s, by %s)", candidate.Record.Account.Label(), candidate.Record.Account.ID, candidate.By))
+			account := candidate.Record.Account
+			choices = append(choices, fmt.Sprintf("%s (id %s, by %s): %s", account.Label(), account.ID, candidate.By, d.linkCommand(c, account.ID)))
 		}
-		out.note(plan.NoteAmbiguous, c, fmt.Sprintf("%d accounts match: %s; decide with `rollcall link`", len(names), strings.Join(names, ", ")))
+		out.note(plan.NoteAmbiguous, c, fmt.Sprintf("%d accounts match, link the right one: %s", len(choices), someOf(choices)))
 	default:
 		d.match(c, out)
 	}
+}
+
+// mostChoices is how many matches are named, each with its command.
+const mostChoices = 10
+
+func someOf(choices []string) string {
+	if more := len(choices) - mostChoices; more > 0 {
+		return strings.Join(choices[:mostChoices], "; ") + fmt.Sprintf("; and %d more", more)
+	}
+	return strings.Join(choices, "; ")
+}
+
+func (d *Decider) linkCommand(c *Case, target string) string {
+	return fmt.Sprintf("`rollcall link %s %s %s`", d.Rules.Name, c.Source.Account.ID, target)
 }
 
 // match is the one candidate of an account without a link.
@@ -41,22 +56,23 @@ func (d *Decider) match(c *Case, out *Decision) {
 	account := candidate.Record.Account
 	verified, told := c.Source.Account.Attributes[directory.EmailVerified].AsBool()
 	who := fmt.Sprintf("%s (id %s, by %s)", account.Label(), account.ID, candidate.By)
-	command := fmt.Sprintf("`rollcall link %s %s %s`", d.Rules.Name, c.Source.Account.ID, account.ID)
+	command := d.linkCommand(c, account.ID)
 	actions := d.Rules.Actions
 	switch {
 	case candidate.LinkedTo != "" && !candidate.Gone:
-		out.note(plan.NoteAmbiguous, c, fmt.Sprintf("matches %s, which is linked to %s", who, candidate.LinkedTo))
+		out.note(plan.NoteAmbiguous, c, fmt.Sprintf("matches %s, which is linked to %s; if the link is wrong: `rollcall unlink %s %s`, otherwise one of the two needs another %s",
+			who, candidate.LinkedTo, d.Rules.Name, account.ID, candidate.By))
 	case candidate.LinkedTo != "" && actions.Rehire != rules.LinkIt:
-		out.note(plan.NoteAmbiguous, c, fmt.Sprintf("matches %s, which belonged to %s, who is gone from %s; if this is the same person: %s",
-			who, candidate.LinkedTo, d.Source.Name, command))
+		out.note(plan.NoteAmbiguous, c, fmt.Sprintf("matches %s, which belonged to %s, who is gone from %s; if this is the same person: %s; if it is somebody else: give that account another %s in %s, and a new one is created",
+			who, candidate.LinkedTo, d.Source.Name, command, candidate.By, d.Target.Name))
 	case account.Problem != "":
 		out.note(plan.NoteInvalid, c, fmt.Sprintf("matches %s, whose record cannot be used: %s", who, account.Problem))
 	case Guarded(candidate.Record) != "":
 		out.note(plan.NoteProtected, c, fmt.Sprintf("matches %s, which is never linked automatically (%s); to link it all the same: %s", who, Guarded(candidate.Record), command))
 	case actions.Link == rules.Report:
-		out.note(plan.NoteAmbiguous, c, fmt.Sprintf("matches %s; link it with %s", who, command))
+		out.note(plan.NoteMatch, c, fmt.Sprintf("matches %s; link it with %s", who, command))
 	case actions.Link == rules.LinkTrusted && told && !verified:
-		out.note(plan.NoteAmbiguous, c, fmt.Sprintf("matches %s, but %s says that the e-mail is not verified; link it with %s", who, d.Source.Name, command))
+		out.note(plan.NoteMatch, c, fmt.Sprintf("matches %s, but %s says that the e-mail is not verified; link it with %s", who, d.Source.Name, command))
 	default:
 		c.Target = &candidate.Record
 		c.Link = &Link{SourceID: c.Source.Account.ID, TargetID: account.ID, Held: true, Ours: candidate.Ours, Since: candidate.Since, RememberedGroups: candidate.RememberedGroups}
@@ -82,27 +98,34 @@ func Guarded(r Record) string {
 	}
 }
 
-// create is an account of the source that the target does not have.
-func (d *Decider) create(c *Case, out *Decision) {
-	changes, ok := d.newAccount(c, out)
+// create is an account of the source that the target does not have, for the given reason.
+func (d *Decider) create(c *Case, out *Decision, why string) {
 	switch {
 	case !d.Rules.Actions.Create:
-		out.Notes = nil
 		out.skip("has no account in " + d.Target.Name + ", and actions.create is off")
+		return
 	case !d.TargetPowers.Create:
 		out.note(plan.NoteUnsupported, c, d.Target.Name+" cannot create accounts")
+		return
+	}
+	changes, ok := d.newAccount(c, out)
+	switch {
 	case !ok:
 		out.Class = Failed
 	case !c.Source.Out.GroupsKnown && len(d.Managed) > 0:
 		out.note(plan.NoteUnknown, c, "its groups cannot be told, so it is not created yet")
 	case !d.Creations:
-		out.withheld(c, d.WithheldBecause+"; creating might double an account")
+		d.withheld(c, out, "would be created, but might be there already")
 	default:
 		c.Target = &Record{Account: directory.Account{GroupsKnown: true}}
-		o := d.operation(c, plan.Target, plan.Create, "in scope and not in "+d.Target.Name+" yet")
+		o := d.operation(c, plan.Target, plan.Create, why)
 		o.Changes, o.Origin = changes, "created"
 		ids, toCreate := d.wanted(c, out)
 		o.Groups, o.NewGroups = ids, toCreate
+		for _, id := range ids {
+			group, _ := d.TargetGroups.ByID(id)
+			o.GroupNames = append(o.GroupNames, group.Name)
+		}
 		out.add(o)
 		out.Hold, out.Groups = true, ids
 		out.Attributes = make(map[string]Pair, len(changes))
@@ -120,7 +143,7 @@ func (d *Decider) unlinkedTarget(c *Case, out *Decision) {
 		return
 	}
 	if !d.Creations {
-		out.withheld(c, d.WithheldBecause+"; creating might double an account")
+		d.withheld(c, out, "would be created in "+d.Source.Name+", but might be there already")
 		return
 	}
 	if !d.SourcePowers.Create {

@@ -40,10 +40,10 @@ func TestAnAccountOfTheSourceWithoutALink(t *testing.T) {
 				s.sync.Groups = append(s.sync.Groups, rules.Group{Target: "newcomers", When: "true"})
 			},
 			of: alone(), writes: []string{createsAnna}, notes: []string{`invalid: group "newcomers" does not exist in website; create it there, or set group_options.create`},
-			class: diff.Changed, hold: true,
+			class: diff.Failed, hold: true,
 		},
 		{name: "is left alone when it is inactive", of: alone(inactive), class: diff.Skipped, reason: "inactive in staff, and it has no account in website"},
-		{name: "is left alone when it is out of scope", of: alone(away), class: diff.Skipped, reason: "not in scope"},
+		{name: "is left alone when it is out of scope", of: alone(away), class: diff.Skipped, reason: `out of scope (department != "Away")`},
 		{name: "is reported when its status is not told", of: alone(unknown), notes: []string{"unknown: staff does not tell whether it is active"}, class: diff.Skipped},
 		{
 			name: "is reported when its scope cannot be told", change: func(s *scene) { s.sync.Scope = `"Web editors" in groups` }, of: alone(groupsUnknown),
@@ -67,7 +67,8 @@ func TestAnAccountOfTheSourceWithoutALink(t *testing.T) {
 		},
 		{
 			name: "is withheld while the target's listing is not proven complete", change: func(s *scene) { s.decider.Creations = false }, of: alone(),
-			notes: []string{"withheld: withheld: the listing of staff is not proven complete; creating might double an account"}, class: diff.Skipped,
+			notes: []string{"withheld: would be created, but might be there already"}, class: diff.Skipped,
+			reason: "withheld: would be created, but might be there already; the listing of staff is not proven complete",
 		},
 		{name: "fails when its record cannot be used", of: alone(problem), notes: []string{"invalid: the record cannot be used"}, class: diff.Failed},
 		{
@@ -125,7 +126,7 @@ func TestAMatchWithoutALink(t *testing.T) {
 				other := diff.Candidate{Record: *s.targetRecord(anna("t2", with("username", "anna2"))), By: "email"}
 				return diff.Case{Source: s.source(), Candidates: append(candidate(s), other)}
 			},
-			notes: []string{"ambiguous: 2 accounts match: anna (id t1, by email), anna2 (id t2, by email); decide with `rollcall link`"}, class: diff.Skipped,
+			notes: []string{"ambiguous: 2 accounts match, link the right one: anna (id t1, by email): `rollcall link staff-to-website s1 t1`; anna2 (id t2, by email): `rollcall link staff-to-website s1 t2`"}, class: diff.Skipped,
 		},
 		{
 			name: "is reported when it is linked to somebody else", of: matching(func(c *diff.Candidate) { c.LinkedTo = "berta" }),
@@ -171,7 +172,7 @@ func TestAMatchWithoutALink(t *testing.T) {
 		{name: "fails when its record cannot be used", of: matching(account(problem)), notes: []string{"invalid: matches anna (id t1, by email), whose record cannot be used"}, class: diff.Failed},
 		{
 			name: "is reported where linking is by hand", change: func(s *scene) { s.sync.Actions.Link = rules.Report }, of: matching(),
-			notes: []string{"ambiguous: matches anna (id t1, by email); link it with `rollcall link staff-to-website s1 t1`"}, class: diff.Skipped,
+			notes: []string{"match: matches anna (id t1, by email); link it with `rollcall link staff-to-website s1 t1`"}, class: diff.Skipped,
 		},
 		{
 			name:  "is reported when the source says that the e-mail is not verified",
@@ -222,7 +223,7 @@ func TestAnAccountOfTheTargetWithoutALink(t *testing.T) {
 		{name: "stays unmanaged outside of the scope of the way back", change: func(s *scene) { back(s); s.sync.Writeback.Scope = `username == "berta"` }, of: alone(), class: diff.Unchanged, reason: "unmanaged"},
 		{
 			name: "is withheld while a listing is not proven complete", change: func(s *scene) { back(s); s.decider.Creations = false }, of: alone(),
-			notes: []string{"withheld: withheld: the listing of staff is not proven complete; creating might double an account"}, class: diff.Skipped,
+			notes: []string{"withheld: would be created in staff, but might be there already"}, class: diff.Skipped,
 		},
 		{
 			name: "is reported where the source cannot create", change: func(s *scene) { back(s); s.decider.SourcePowers.Create = false }, of: alone(),

@@ -239,6 +239,9 @@ func (w *world) linkedCase(ctx context.Context, link state.Link) (diff.Case, err
 		c.Source = w.sourceRecord(account)
 	} else {
 		c.SourceMissing = w.sourceEvidence(link)
+		if _, canAsk := w.job.Source.(directory.Getter); !canAsk {
+			c.ListingsMissed, c.ListingsNeeded = link.MissingRuns+1, enoughRuns
+		}
 	}
 	account, ok, err = w.target.Get(link.TargetID)
 	if err != nil {

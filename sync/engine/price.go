@@ -107,10 +107,10 @@ func (p Price) words(source, target string) string {
 	}
 	var parts []string
 	if p.Target > 0 {
-		parts = append(parts, fmt.Sprintf("%d calls to %s", p.Target, target))
+		parts = append(parts, fmt.Sprintf("%d %s to %s", p.Target, several(p.Target, "call"), target))
 	}
 	if p.Source > 0 {
-		parts = append(parts, fmt.Sprintf("%d calls to %s", p.Source, source))
+		parts = append(parts, fmt.Sprintf("%d %s to %s", p.Source, several(p.Source, "call"), source))
 	}
 	text := "about " + strings.Join(parts, " and ")
 	if p.Seconds > 0 {

@@ -99,7 +99,7 @@ func (c *Counts) countNotes(notes []plan.Note) {
 		switch note.Kind {
 		case plan.NoteSuspected:
 			c.Suspected++
-		case plan.NoteConflict, plan.NoteAmbiguous:
+		case plan.NoteConflict, plan.NoteAmbiguous, plan.NoteMatch:
 			c.Conflicts++
 		}
 	}
@@ -142,7 +142,7 @@ func (r *Report) conclude(verdict guard.Verdict, result apply.Result) {
 		}
 	case result.Interrupted:
 		r.Status = StatusInterrupted
-		r.Reasons = append(r.Reasons, fmt.Sprintf("ended from outside with %d operations left; run it again to go on", result.Left))
+		r.Reasons = append(r.Reasons, fmt.Sprintf("ended from outside with %d %s left; run it again to go on", result.Left, several(result.Left, "operation")))
 	case withheld:
 		r.Status = StatusWithheld
 	case len(r.Failures) > 0:

@@ -46,7 +46,7 @@ func TestUnverifiedAddressIsNotLinked(t *testing.T) {
 	ids := r.people(1)
 	r.source.Set(ids[0], directory.Attributes{"email_verified": directory.Bool(false)})
 	r.target.Put(directory.Account{Attributes: directory.Attributes{"username": directory.Text("other"), "email": directory.Text("person001@example.com")}})
-	r.noted(r.expect(StatusNothing), plan.NoteAmbiguous, "not verified")
+	r.noted(r.expect(StatusNothing), plan.NoteMatch, "not verified")
 	if _, err := r.engine.Link(t.Context(), r.job, "person001", "other"); err != nil {
 		t.Fatal(err)
 	}

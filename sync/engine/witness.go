@@ -36,7 +36,7 @@ func (w *world) witnesses(ctx context.Context, suspects []string) error {
 	}
 	if len(alive) > 0 {
 		slices.Sort(alive)
-		w.source.Certificate.Contradict(fmt.Sprintf("%d accounts that the listing lacks exist when they are asked for (%s)", len(alive), first(alive, 3)))
+		w.source.Certificate.Contradict(fmt.Sprintf("%d %s that the listing lacks %s when asked for (%s)", len(alive), several(len(alive), "account"), exists(len(alive)), first(alive, 3)))
 	}
 	return nil
 }
@@ -72,6 +72,13 @@ func lookUpSuspects(ctx context.Context, getter directory.Getter, ids []string, 
 	}
 	err = group.Wait()
 	return gone, alive, err
+}
+
+func exists(n int) string {
+	if n == 1 {
+		return "exists"
+	}
+	return "exist"
 }
 
 // targetEvidence says what the absence of a linked account from the listing of the target proves. Where it would be made anew, the

@@ -16,14 +16,14 @@ func (c Counts) Sentence() string {
 		{c.Activated, "activated"},
 		{c.Deactivated, "deactivated"},
 		{c.Deleted, "deleted"},
-		{c.GroupCreated, "groups created"},
-		{c.GroupAdded, "group memberships added"},
-		{c.GroupRemoved, "group memberships removed"},
+		{c.GroupCreated, several(c.GroupCreated, "group") + " created"},
+		{c.GroupAdded, several(c.GroupAdded, "group membership") + " added"},
+		{c.GroupRemoved, several(c.GroupRemoved, "group membership") + " removed"},
 		{c.WrittenBack, "written back"},
 		{c.Unchanged, "unchanged"},
 		{c.Skipped, "skipped"},
 		{c.Suspected, "suspected"},
-		{c.Conflicts, "conflicts"},
+		{c.Conflicts, several(c.Conflicts, "conflict")},
 		{c.Failed + c.FailedOthers, "failed"},
 		{c.Unmanaged, "unmanaged in the target"},
 	})
@@ -47,22 +47,30 @@ func (p *Prepared) Summary() string {
 		{target[plan.Activate], "to activate"},
 		{target[plan.Deactivate], "to deactivate"},
 		{target[plan.Delete], "to delete"},
-		{target[plan.CreateGroup], "groups to create"},
-		{target[plan.GroupAdd], "group memberships to add"},
-		{target[plan.GroupRemove], "group memberships to remove"},
+		{target[plan.CreateGroup], several(target[plan.CreateGroup], "group") + " to create"},
+		{target[plan.GroupAdd], several(target[plan.GroupAdd], "group membership") + " to add"},
+		{target[plan.GroupRemove], several(target[plan.GroupRemove], "group membership") + " to remove"},
 		{back, "to write back"},
 	})
 	if len(parts) == 0 {
 		parts = []string{"nothing to do"}
 	}
-	text := fmt.Sprintf("%d accounts in the source, %d in the target: %s", p.Counts.SourceRead, p.Counts.TargetRead, strings.Join(parts, ", "))
+	text := fmt.Sprintf("%d %s in the source, %d in the target: %s", p.Counts.SourceRead, several(p.Counts.SourceRead, "account"), p.Counts.TargetRead, strings.Join(parts, ", "))
 	if words := p.Price.words(p.source, p.target); words != "" {
 		text += "\n" + words
 	}
 	for _, notice := range sortedKeys(p.Notices) {
-		text += fmt.Sprintf("\n%d mails that cannot be switched off: %s", p.Notices[notice], notice)
+		text += fmt.Sprintf("\n%d %s that cannot be switched off: %s", p.Notices[notice], several(p.Notices[notice], "mail"), notice)
 	}
 	return text
+}
+
+// several gives a noun its plural where there is not exactly one.
+func several(n int, noun string) string {
+	if n == 1 {
+		return noun
+	}
+	return noun + "s"
 }
 
 type amount struct {

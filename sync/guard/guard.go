@@ -179,9 +179,11 @@ func removals(in Input, seen *sums) (Reason, bool) {
 	if !limited || seen.losers.n <= max(allowed, in.Limits.RemovalsFloor) {
 		return Reason{}, true
 	}
-	message := fmt.Sprintf("%s would lose access; limits.removals %s of %s allows %d (never less than limits.removals_floor %d): %s",
-		count(seen.losers.n, "account"), in.Limits.Removals, count(in.Linked, "linked account"), max(allowed, in.Limits.RemovalsFloor),
-		in.Limits.RemovalsFloor, seen.losers.names())
+	allows := fmt.Sprintf("%s allows %d", limitOf(in, "removals", in.Limits.Removals), allowed)
+	if in.Limits.RemovalsFloor > allowed {
+		allows += fmt.Sprintf(", limits.removals_floor %d", in.Limits.RemovalsFloor)
+	}
+	message := fmt.Sprintf("%s would lose access, and %s: %s", count(seen.losers.n, "account"), allows, seen.losers.names())
 	if usual := usually(in.UsualRemovals); usual != "" {
 		message += "; " + usual
 	}
@@ -189,21 +191,29 @@ func removals(in Input, seen *sums) (Reason, bool) {
 }
 
 func creations(in Input, seen *sums) (Reason, bool) {
-	return within(in, "creations", in.Limits.Creations, &seen.created)
+	return within(in, "creations", "created", in.Limits.Creations, &seen.created)
 }
 
 func updates(in Input, seen *sums) (Reason, bool) {
-	return within(in, "updates", in.Limits.Updates, &seen.changed)
+	return within(in, "updates", "changed", in.Limits.Updates, &seen.changed)
 }
 
 // within compares the accounts with some kind of operations with one limit.
-func within(in Input, rule string, limit rules.Amount, hits *group) (Reason, bool) {
+func within(in Input, rule, done string, limit rules.Amount, hits *group) (Reason, bool) {
 	allowed, limited := limit.Of(in.Linked)
 	if !limited || hits.n <= allowed {
 		return Reason{}, true
 	}
-	return Reason{Rule: rule, Message: fmt.Sprintf("%s in %s; limits.%s %s of %s allows %d: %s",
-		count(hits.n, "account"), rule, rule, limit, count(in.Linked, "linked account"), allowed, hits.names())}, false
+	return Reason{Rule: rule, Message: fmt.Sprintf("%s would be %s, and %s allows %d: %s",
+		count(hits.n, "account"), done, limitOf(in, rule, limit), allowed, hits.names())}, false
+}
+
+// limitOf names a limit, and what a share is taken of.
+func limitOf(in Input, rule string, limit rules.Amount) string {
+	if !limit.Percent {
+		return "limits." + rule
+	}
+	return fmt.Sprintf("limits.%s (%s of %s)", rule, limit, count(in.Linked, "linked account"))
 }
 
 // changedRules makes the first run after an edit of the scope or the rules plan-only.
@@ -230,7 +240,20 @@ func usually(removals []int) string {
 		return ""
 	}
 	sorted := slices.Sorted(slices.Values(removals))
-	return fmt.Sprintf("in the last %s it was %d at most, %d in the middle", count(len(sorted), "run"), sorted[len(sorted)-1], sorted[len(sorted)/2])
+	runs, most, middle := "last run", sorted[len(sorted)-1], sorted[len(sorted)/2]
+	if len(sorted) > 1 {
+		runs = fmt.Sprintf("last %d runs", len(sorted))
+	}
+	switch {
+	case most == 0:
+		return fmt.Sprintf("in the %s nobody lost access", runs)
+	case len(sorted) == 1:
+		return fmt.Sprintf("in the %s it was %s", runs, count(most, "account"))
+	case middle == 0:
+		return fmt.Sprintf("in the %s it was %s at most, and usually none", runs, count(most, "account"))
+	default:
+		return fmt.Sprintf("in the %s it was %s at most, and usually %d", runs, count(most, "account"), middle)
+	}
 }
 
 func count(n int, noun string) string {

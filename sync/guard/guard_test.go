@@ -220,34 +220,34 @@ func TestMessagesWordByWord(t *testing.T) {
 		{
 			"removals by share",
 			guard.Input{Plan: planOf(plan.Deactivate, 4), Linked: 20, Limits: limits(nil)},
-			[]guard.Reason{{"removals", "4 accounts would lose access; limits.removals 10% of 20 linked accounts allows 3 (never less than limits.removals_floor 3): p01, p02, p03, p04"}},
+			[]guard.Reason{{"removals", "4 accounts would lose access, and limits.removals (10% of 20 linked accounts) allows 2, limits.removals_floor 3: p01, p02, p03, p04"}},
 		},
 		{
 			"one removal too many",
 			guard.Input{Plan: planOf(plan.Delete, 1), Linked: 1, Limits: limits(func(l *rules.Limits) { l.Removals, l.RemovalsFloor = rules.Amount{}, 0 })},
-			[]guard.Reason{{"removals", "1 account would lose access; limits.removals 0 of 1 linked account allows 0 (never less than limits.removals_floor 0): p01"}},
+			[]guard.Reason{{"removals", "1 account would lose access, and limits.removals allows 0: p01"}},
 		},
 		{
 			"compared with usual runs, the first ten by name",
 			guard.Input{Plan: planOf(plan.Deactivate, 12), Linked: 20, Limits: limits(nil), UsualRemovals: []int{2, 0, 1, 0, 0}},
-			[]guard.Reason{{"removals", "12 accounts would lose access; limits.removals 10% of 20 linked accounts allows 3 (never less than limits.removals_floor 3): " +
-				"p01, p02, p03, p04, p05, p06, p07, p08, p09, p10 and 2 more; in the last 5 runs it was 2 at most, 0 in the middle"}},
+			[]guard.Reason{{"removals", "12 accounts would lose access, and limits.removals (10% of 20 linked accounts) allows 2, limits.removals_floor 3: " +
+				"p01, p02, p03, p04, p05, p06, p07, p08, p09, p10 and 2 more; in the last 5 runs it was 2 accounts at most, and usually none"}},
 		},
 		{
 			"compared with one run",
 			guard.Input{Plan: planOf(plan.Deactivate, 4), Linked: 20, Limits: limits(nil), UsualRemovals: []int{1}},
-			[]guard.Reason{{"removals", "4 accounts would lose access; limits.removals 10% of 20 linked accounts allows 3 (never less than limits.removals_floor 3): " +
-				"p01, p02, p03, p04; in the last 1 run it was 1 at most, 1 in the middle"}},
+			[]guard.Reason{{"removals", "4 accounts would lose access, and limits.removals (10% of 20 linked accounts) allows 2, limits.removals_floor 3: " +
+				"p01, p02, p03, p04; in the last run it was 1 account"}},
 		},
 		{
 			"creations",
 			guard.Input{Plan: planOf(plan.Create, 2), Linked: 20, Limits: limits(func(l *rules.Limits) { l.Creations = rules.Amount{Count: 1} })},
-			[]guard.Reason{{"creations", "2 accounts in creations; limits.creations 1 of 20 linked accounts allows 1: p01, p02"}},
+			[]guard.Reason{{"creations", "2 accounts would be created, and limits.creations allows 1: p01, p02"}},
 		},
 		{
 			"updates",
 			guard.Input{Plan: planOf(plan.Update, 3), Linked: 20, Limits: limits(func(l *rules.Limits) { l.Updates = rules.Amount{Percent: true, Share: 10} })},
-			[]guard.Reason{{"updates", "3 accounts in updates; limits.updates 10% of 20 linked accounts allows 2: p01, p02, p03"}},
+			[]guard.Reason{{"updates", "3 accounts would be changed, and limits.updates (10% of 20 linked accounts) allows 2: p01, p02, p03"}},
 		},
 		{
 			"changed rules",
@@ -264,7 +264,7 @@ func TestMessagesWordByWord(t *testing.T) {
 			"several at once",
 			guard.Input{Plan: planOf(plan.Deactivate, 4), Linked: 20, Limits: limits(nil), RulesChanged: "run 7"},
 			[]guard.Reason{
-				{"removals", "4 accounts would lose access; limits.removals 10% of 20 linked accounts allows 3 (never less than limits.removals_floor 3): p01, p02, p03, p04"},
+				{"removals", "4 accounts would lose access, and limits.removals (10% of 20 linked accounts) allows 2, limits.removals_floor 3: p01, p02, p03, p04"},
 				{"rules", "scope or rules were changed since run 7; this plan of 4 operations needs approval once: p01, p02, p03, p04"},
 			},
 		},

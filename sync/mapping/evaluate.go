@@ -155,6 +155,16 @@ func (e *evaluator) bothWays(p *program) (any, error) {
 	return active, nil
 }
 
+// plainNumbers words the fault of int("one") and float("one") for people.
+func plainNumbers(message string) string {
+	for _, call := range []struct{ name, gives string }{{"int", "whole number"}, {"float", "number"}} {
+		if text, ok := strings.CutPrefix(message, "invalid operation: "+call.name+"("); ok {
+			return fmt.Sprintf("%q is no %s", strings.TrimSuffix(text, ")"), call.gives)
+		}
+	}
+	return message
+}
+
 func (e *evaluator) execute(p *program) (any, error) {
 	e.budget.left = maxWork
 	result, err := e.vm.Run(p.code, e.env)
@@ -164,7 +174,7 @@ func (e *evaluator) execute(p *program) (any, error) {
 	message := err.Error()
 	var at *file.Error
 	if errors.As(err, &at) {
-		message = plainTypes(at.Message)
+		message = plainNumbers(plainTypes(at.Message))
 	}
 	for _, n := range p.slots {
 		if s := e.slots.all[n]; s.kind == slotTime && e.env[e.slots.keys[n]] == nil {

@@ -20,7 +20,7 @@ func (o *Operation) appendBinary(b []byte) []byte {
 		temporary = 1
 	}
 	b = append(b, temporary)
-	for _, list := range []*[]string{&o.Groups, &o.NewGroups} {
+	for _, list := range []*[]string{&o.Groups, &o.NewGroups, &o.GroupNames} {
 		b = binary.AppendUvarint(b, uint64(len(*list)))
 		for _, item := range *list {
 			b = appendText(b, item)
@@ -59,7 +59,7 @@ func decode(b []byte) (o Operation, err error) {
 		*text = r.text()
 	}
 	o.Temporary = r.number() == 1
-	for _, list := range []*[]string{&o.Groups, &o.NewGroups} {
+	for _, list := range []*[]string{&o.Groups, &o.NewGroups, &o.GroupNames} {
 		for range r.length() {
 			*list = append(*list, r.text())
 		}

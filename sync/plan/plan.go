@@ -87,6 +87,8 @@ type Operation struct {
 	GroupName string `json:"group,omitempty"`
 	// Groups are the ids that a creation puts the account into, or that an activation restores.
 	Groups []string `json:"groups,omitempty"`
+	// GroupNames are the names of Groups, for people; only a creation has them.
+	GroupNames []string `json:"group_names,omitempty"`
 	// NewGroups are names of groups that a creation puts the account into and that this plan creates first.
 	NewGroups []string `json:"new_groups,omitempty"`
 	Reason    string   `json:"reason"`
@@ -149,6 +151,7 @@ type NoteKind string
 
 // The kinds of notes.
 const (
+	NoteMatch       NoteKind = "match"       // one match, to be linked by a command
 	NoteAmbiguous   NoteKind = "ambiguous"   // several matches, or one that is taken
 	NoteConflict    NoteKind = "conflict"    // both sides changed, or a unique value is taken
 	NoteProtected   NoteKind = "protected"   // privileged, protected, read-only, or the own account

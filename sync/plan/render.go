@@ -3,6 +3,7 @@ package plan
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -73,13 +74,37 @@ func (o Operation) verb() string { return strings.ReplaceAll(string(o.Action), "
 
 func (o Operation) what() string {
 	switch {
+	case o.Action == CreateGroup: // the name stands under ACCOUNT
+		return ""
 	case o.GroupName != "":
 		return o.GroupName
 	case o.Action == Create:
-		return ""
+		return o.essence()
 	default:
 		return o.Detail()
 	}
+}
+
+// mostGroups are named in the row of a new account.
+const mostGroups = 5
+
+// essence is what of a new account tells whether it is the right one with the right access: its e-mail and its groups.
+func (o Operation) essence() string {
+	var parts []string
+	for _, change := range o.Changes {
+		if change.Attribute == directory.Email {
+			parts = append(parts, "email "+quoted(change.After))
+		}
+	}
+	groups := slices.Concat(o.GroupNames, o.NewGroups)
+	slices.Sort(groups)
+	if more := len(groups) - mostGroups; more > 0 {
+		groups = append(groups[:mostGroups:mostGroups], fmt.Sprintf("%d more", more))
+	}
+	if len(groups) > 0 {
+		parts = append(parts, "in "+strings.Join(groups, ", "))
+	}
+	return strings.Join(parts, ", ")
 }
 
 // Clean keeps control characters of a name from reaching the terminal.

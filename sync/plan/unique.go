@@ -137,7 +137,7 @@ func (a *arranger) rivalLinks(links []claim) (map[string]bool, error) {
 				other = found[1]
 			}
 			a.notes = append(a.notes, Note{Kind: NoteAmbiguous, Account: o.Account, ID: o.SourceID, Message: fmt.Sprintf(
-				"matches the account with id %s, and so does %s (id %s); decide with `rollcall link`", o.TargetID, other.Account, other.SourceID)})
+				"matches the account with id %s, and so does %s (id %s); if it is this one: `rollcall link %s %s %s`", o.TargetID, other.Account, other.SourceID, a.plan.Sync, o.SourceID, o.TargetID)})
 		}
 	}
 	return rivals, nil
@@ -435,11 +435,15 @@ func (a *arranger) apply() error {
 		empty := false
 		err := list.edit(op, func(o *Operation) {
 			kept := o.Changes[:0:0]
+			var left []string
 			for j, change := range o.Changes {
 				if !changes[j] {
 					kept = append(kept, change)
+				} else {
+					left = append(left, change.Attribute)
 				}
 			}
+			o.Reason += "; " + strings.Join(left, ", ") + " left out"
 			o.Changes, empty = kept, len(kept) == 0
 		})
 		if err != nil {

@@ -335,8 +335,8 @@ func TestTwoWhoMatchTheSameAccountAreNotLinked(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 	want := []plan.Note{
-		{Kind: plan.NoteAmbiguous, Account: "anna", ID: "s-anna", Message: "matches the account with id x, and so does bert (id s-bert); decide with `rollcall link`"},
-		{Kind: plan.NoteAmbiguous, Account: "bert", ID: "s-bert", Message: "matches the account with id x, and so does anna (id s-anna); decide with `rollcall link`"},
+		{Kind: plan.NoteAmbiguous, Account: "anna", ID: "s-anna", Message: "matches the account with id x, and so does bert (id s-bert); if it is this one: `rollcall link staff-to-website s-anna x`"},
+		{Kind: plan.NoteAmbiguous, Account: "bert", ID: "s-bert", Message: "matches the account with id x, and so does anna (id s-anna); if it is this one: `rollcall link staff-to-website s-bert x`"},
 	}
 	if difference := cmp.Diff(want, p.Notes); difference != "" {
 		t.Errorf("notes (want, got):\n%s", difference)

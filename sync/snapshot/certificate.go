@@ -53,7 +53,7 @@ func (c Certificate) Failed() string {
 	var failed []string
 	for _, clause := range c.Clauses {
 		if !clause.Passed {
-			failed = append(failed, fmt.Sprintf("%s: %s", clause.Name, clause.Detail))
+			failed = append(failed, clause.Detail) // the name says what should be
 		}
 	}
 	return strings.Join(failed, "; ")
@@ -92,12 +92,12 @@ func (s *Snapshot) judge(expect Expectation, facts listingFacts) {
 	c := &s.Certificate
 	name := s.Description.Name
 	if facts.broke != nil {
-		c.add(ClauseChain, false, fmt.Sprintf("the listing broke off after %d accounts: %v", s.Len(), facts.broke),
+		c.add(ClauseChain, false, fmt.Sprintf("the listing broke off after %s: %v", accounts(s.Len()), facts.broke),
 			fmt.Sprintf("run again when %s answers; `rollcall check` tells more", name))
 	} else {
 		c.add(ClauseChain, true, fmt.Sprintf("%d pages, the last one marked as the last", facts.pages), "")
 	}
-	c.add(ClauseRepeats, facts.repeated == 0, fmt.Sprintf("%d accounts came more than once", facts.repeated),
+	c.add(ClauseRepeats, facts.repeated == 0, accounts(facts.repeated)+" came more than once",
 		"accounts were added or removed during the listing, or the server repeats pages; run again")
 	s.judgeCount(facts)
 	s.judgeWhole(expect, facts)
@@ -123,16 +123,26 @@ func (s *Snapshot) judgeWhole(expect Expectation, facts listingFacts) {
 }
 
 func (s *Snapshot) judgeCount(facts listingFacts) {
+	disagree := func(agree bool) string {
+		switch {
+		case agree:
+			return ""
+		case facts.totalMoved:
+			return "the count changed during the listing: "
+		default:
+			return "the count does not agree: "
+		}
+	}
 	remedy := "accounts were added or removed during the listing, or the account that Rollcall signs in with may not see all of them; run again, then `rollcall check`"
 	switch {
 	case facts.countErr != nil:
 		s.Certificate.add(ClauseCount, false, "the count could not be read: "+facts.countErr.Error(), remedy)
 	case facts.before >= 0 || facts.after >= 0:
-		s.Certificate.add(ClauseCount, s.Len() == facts.before && s.Len() == facts.after,
-			fmt.Sprintf("%d listed, %d counted before and %d after", s.Len(), facts.before, facts.after), remedy)
+		agree := s.Len() == facts.before && s.Len() == facts.after
+		s.Certificate.add(ClauseCount, agree, disagree(agree)+fmt.Sprintf("%d listed, %d counted before and %d after", s.Len(), facts.before, facts.after), remedy)
 	case facts.total >= 0:
-		s.Certificate.add(ClauseCount, s.Len() == facts.total && !facts.totalMoved,
-			fmt.Sprintf("%d listed, %d counted", s.Len(), facts.total), remedy)
+		agree := s.Len() == facts.total && !facts.totalMoved
+		s.Certificate.add(ClauseCount, agree, disagree(agree)+fmt.Sprintf("%d listed, %d counted", s.Len(), facts.total), remedy)
 	}
 }
 
@@ -147,13 +157,13 @@ func (s *Snapshot) judgeSize(expect Expectation) {
 func (e Expectation) Judge(n int) (detail string, usual bool) {
 	switch {
 	case e.Trust:
-		return fmt.Sprintf("%d accounts, taken as true for this run", n), true
+		return accounts(n) + ", taken as true for this run", true
 	case n == 0 && (e.Linked > 0 || e.LastCount > 0):
 		return "the listing is empty", false
 	case e.LastCount >= 0 && e.LastCount-n > bandFloor && float64(n) < bandShare*float64(e.LastCount):
-		return fmt.Sprintf("%d accounts, after %d in the last complete listing", n, e.LastCount), false
+		return fmt.Sprintf("%s, after %d in the last complete listing", accounts(n), e.LastCount), false
 	default:
-		return fmt.Sprintf("%d accounts", n), true
+		return accounts(n), true
 	}
 }
 
@@ -169,4 +179,11 @@ func errorText(err error) string {
 		return ""
 	}
 	return err.Error()
+}
+
+func accounts(n int) string {
+	if n == 1 {
+		return "1 account"
+	}
+	return fmt.Sprintf("%d accounts", n)
 }
