@@ -20,7 +20,8 @@
 // OURS is the built program, run as a child from its start to its end; BARE is what it is held against; RATIO the one over
 // the other, GOAL what it should be, and LAST the ratio of the same line the last time. Only ratios mean something on
 // another machine, or on this one when it is busy. Short rows take turns, ours, bare, ours, bare, and the medians of three
-// count; from half a million people on, one run each. PEAK is the most memory that the child had.
+// count; from half a million people on, one run each. CPU is the time of all processors that the child took, and PEAK the most
+// memory that it had.
 //
 // The results go to a JSON file of their own in the folder named by -folder, which also keeps the worlds of rows 4 and 6:
 // made once by a real import, and used again as long as the tables of the state and the store are the same. The exit code is

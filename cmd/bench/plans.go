@@ -61,11 +61,11 @@ func (b *bench) plan(g *rig, w *world, file string, operations int, l line) cost
 		taken, _ := g.spend(w.folder, []string{self, commandRead, w.path(configFile)})
 		return taken
 	})
-	l.Ours, l.Bare, l.Unit, l.Peak = ours.Seconds, bare.Seconds, "s", ours.Peak
+	l.Ours, l.Bare, l.Unit, l.CPU, l.Peak = ours.Seconds, bare.Seconds, "s", ours.CPU, ours.Peak
 	if ours.Peak > mostMemory {
 		l.Missed = append(l.Missed, fmt.Sprintf("memory at most %d MiB", mostMemory))
 	}
-	l.Remarks = append(l.Remarks, fmt.Sprintf("listing alone: %.0f MiB", bare.Peak))
+	l.Remarks = append(l.Remarks, fmt.Sprintf("listing alone: CPU %s s, %.0f MiB", figure(bare.CPU), bare.Peak))
 	b.add(l)
 	return ours
 }

@@ -23,6 +23,8 @@ const commandMeasure = "measure"
 // cost is what a process took.
 type cost struct {
 	Seconds float64 `json:"seconds"`
+	// CPU is the time of all processors.
+	CPU float64 `json:"cpu"`
 	// Peak is the most memory that it had, in MiB; 0 where the system does not tell.
 	Peak float64 `json:"peak"`
 	Code int     `json:"code"`
@@ -39,6 +41,7 @@ func measureCommand(ctx context.Context, arguments []string, talk io.Writer) int
 		fmt.Fprintln(talk, err)
 		return exitFailed
 	}
+	taken.CPU = (command.ProcessState.UserTime() + command.ProcessState.SystemTime()).Seconds()
 	taken.Peak, taken.Code = peakOf(command.ProcessState), command.ProcessState.ExitCode()
 	if err := json.NewEncoder(os.NewFile(3, "cost")).Encode(taken); err != nil {
 		fmt.Fprintln(talk, err)

@@ -46,7 +46,7 @@ func (b *bench) rest(g *rig) {
 	})
 	b.add(line{
 		Row: 2, What: fmt.Sprintf("import of %s by REST, %d connections", thousands(people), restConnections),
-		Ours: float64(people) / ours.Seconds, Bare: float64(people) / bare.Seconds, Unit: "creates/s", Least: 0.9, Peak: ours.Peak,
+		Ours: float64(people) / ours.Seconds, Bare: float64(people) / bare.Seconds, Unit: "creates/s", Least: 0.9, CPU: ours.CPU, Peak: ours.Peak,
 	})
 }
 

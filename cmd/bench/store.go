@@ -33,7 +33,7 @@ func (b *bench) storeAndState(g *rig) {
 	})
 	b.add(line{
 		Row: 5, What: fmt.Sprintf("writes into the store, import of %s from a file", thousands(people)),
-		Ours: float64(people) / ours.Seconds, Bare: float64(people) / bare.Seconds, Unit: "writes/s", Peak: ours.Peak,
+		Ours: float64(people) / ours.Seconds, Bare: float64(people) / bare.Seconds, Unit: "writes/s", CPU: ours.CPU, Peak: ours.Peak,
 	})
 	w.quiet(g)
 	each := func(name string) float64 { return float64(g.size(w.path(name))) / float64(people) }

@@ -29,7 +29,9 @@ type line struct {
 	// Most and Least are the goal of the ratio; 0 means that there is none.
 	Most  float64 `json:"most,omitempty"`
 	Least float64 `json:"least,omitempty"`
-	// Peak is the most memory that the program had, in MiB; 0 where that was not measured.
+	// CPU is the time of all processors that the program took, in seconds, and Peak the most memory that it had, in MiB; both
+	// are 0 where that was not measured. On a busy machine the one says more than the clock.
+	CPU  float64 `json:"cpu_seconds,omitempty"`
 	Peak float64 `json:"peak_mib,omitempty"`
 	// Missed are the goals besides the ratio that were not met; Remarks is whatever else is worth knowing.
 	Missed  []string `json:"missed,omitempty"`
@@ -81,7 +83,7 @@ func figure(x float64) string {
 	case size >= 10:
 		return strconv.FormatFloat(x, 'f', 1, 64)
 	case size >= 0.1:
-		return strings.TrimRight(strconv.FormatFloat(x, 'f', 2, 64), "0")
+		return strings.TrimSuffix(strings.TrimRight(strconv.FormatFloat(x, 'f', 2, 64), "0"), ".")
 	default:
 		return strconv.FormatFloat(x, 'g', 2, 64)
 	}
@@ -100,19 +102,22 @@ func thousands(n int) string {
 func writeTable(out io.Writer, lines, earlier []line) error {
 	var text strings.Builder
 	w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "ROW\tWHAT\tOURS\tBARE\tUNIT\tRATIO\tGOAL\t\tLAST\tPEAK\tREMARKS")
+	fmt.Fprintln(w, "ROW\tWHAT\tOURS\tBARE\tUNIT\tRATIO\tGOAL\t\tLAST\tCPU\tPEAK\tREMARKS")
 	for _, l := range lines {
-		cells := []string{strconv.Itoa(l.Row), l.What, "", "", "", "", "", l.verdict(), "", "", strings.Join(append(slices.Clone(l.Missed), l.Remarks...), "; ")}
+		cells := []string{strconv.Itoa(l.Row), l.What, "", "", "", "", "", l.verdict(), "", "", "", strings.Join(append(slices.Clone(l.Missed), l.Remarks...), "; ")}
 		if l.Failure == "" {
 			cells[2], cells[3], cells[4], cells[5], cells[6] = figure(l.Ours), figure(l.Bare), l.Unit, strconv.FormatFloat(l.Ratio, 'f', 2, 64), l.goal()
 		} else {
-			cells[10] = strings.Join(strings.Fields(l.Failure), " ")
+			cells[11] = strings.Join(strings.Fields(l.Failure), " ")
 		}
 		if last := slices.IndexFunc(earlier, func(e line) bool { return e.Row == l.Row && e.What == l.What && e.Failure == "" }); last >= 0 {
 			cells[8] = strconv.FormatFloat(earlier[last].Ratio, 'f', 2, 64)
 		}
+		if l.CPU > 0 {
+			cells[9] = figure(l.CPU) + " s"
+		}
 		if l.Peak > 0 {
-			cells[9] = fmt.Sprintf("%.0f MiB", l.Peak)
+			cells[10] = fmt.Sprintf("%.0f MiB", l.Peak)
 		}
 		fmt.Fprintln(w, strings.Join(cells, "\t"))
 	}

@@ -13,7 +13,7 @@ import (
 func TestTable(t *testing.T) {
 	t.Parallel()
 	lines := []line{
-		{Row: 1, What: "import of 10", Ours: 1.5, Bare: 1, Ratio: 1.5, Unit: "s", Most: 2, Peak: 40.2, Remarks: []string{"bare: 1 s"}},
+		{Row: 1, What: "import of 10", Ours: 1.5, Bare: 1, Ratio: 1.5, Unit: "s", Most: 2, CPU: 0.75, Peak: 40.2, Remarks: []string{"bare: 1 s"}},
 		{Row: 2, What: "import of 20", Ours: 40, Bare: 50, Ratio: 0.8, Unit: "creates/s", Least: 0.9},
 		{Row: 3, What: "night", Ours: 1, Bare: 1, Ratio: 1, Unit: "s", Most: 1.2, Missed: []string{"at most 3 requests"}, Remarks: []string{"quiet"}},
 		{Row: 4, What: "plan", Failure: "no\nserver"},
@@ -30,11 +30,11 @@ func TestTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := `
-ROW  WHAT          OURS  BARE  UNIT       RATIO  GOAL                 LAST  PEAK    REMARKS
-1    import of 10  1.5   1     s          1.50   ≤ 2    met           1.25  40 MiB  bare: 1 s
+ROW  WHAT          OURS  BARE  UNIT       RATIO  GOAL                 LAST  CPU     PEAK    REMARKS
+1    import of 10  1.5   1     s          1.50   ≤ 2    met           1.25  0.75 s  40 MiB  bare: 1 s
 2    import of 20  40    50    creates/s  0.80   ≥ 0.9  missed
-3    night         1     1     s          1.00   ≤ 1.2  missed                      at most 3 requests; quiet
-4    plan                                               not measured                no server
+3    night         1     1     s          1.00   ≤ 1.2  missed                              at most 3 requests; quiet
+4    plan                                               not measured                        no server
 5    state         1837  465   bytes      3.95
 `
 	if diff := cmp.Diff(strings.TrimPrefix(want, "\n"), out.String()); diff != "" {
@@ -77,7 +77,7 @@ func TestTheNewestResultsComeFirst(t *testing.T) {
 
 func TestFigures(t *testing.T) {
 	t.Parallel()
-	for want, x := range map[string]float64{"1235": 1234.56, "12.3": 12.345, "1.23": 1.2345, "0.9": 0.9, "2": 2, "0.024": 0.0236, "100": 100} {
+	for want, x := range map[string]float64{"1235": 1234.56, "12.3": 12.345, "1.23": 1.2345, "0.9": 0.9, "2": 2, "3": 2.999, "0.024": 0.0236, "100": 100} {
 		if got := figure(x); got != want {
 			t.Errorf("%v is %q, want %q", x, got, want)
 		}
