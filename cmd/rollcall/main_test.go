@@ -28,13 +28,15 @@ func TestMain(m *testing.M) {
 //	json PATH VALUE      the JSON on stdout has this value there; counts.created, failures.0.kind
 //	keys PATH NAME...    the object there has all these names
 //	query FILE SQL WANT  the first column of the first row in an SQLite file
+//	keep NAME PATH       what the JSON on stdout has there becomes $NAME
+//	nameless FILE N      writes a CSV file of N people without a username
 //	token                takes the approval token out of stdout into $TOKEN
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script", RequireUniqueNames: true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"code": scriptCode, "json": scriptJSON, "keys": scriptKeys, "query": scriptQuery, "token": scriptToken,
+			"code": scriptCode, "json": scriptJSON, "keys": scriptKeys, "query": scriptQuery, "token": scriptToken, "nameless": scriptNameless, "keep": scriptKeep,
 		},
 	})
 }
@@ -115,6 +117,21 @@ func scriptQuery(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) > 2 && got.String != args[2] {
 		ts.Fatalf("%s: %q, want %q", args[1], got.String, args[2])
 	}
+}
+
+func scriptKeep(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Setenv(args[0], fmt.Sprint(lookUp(ts, args[1])))
+}
+
+func scriptNameless(ts *testscript.TestScript, _ bool, args []string) {
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	var rows strings.Builder
+	rows.WriteString("id,username,email\n")
+	for i := range n {
+		fmt.Fprintf(&rows, "%d,,p%05d@example.com\n", i, i)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(rows.String()), 0o600))
 }
 
 func scriptToken(ts *testscript.TestScript, _ bool, _ []string) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -109,7 +110,7 @@ func (a *app) printReport(r *engine.Report) error {
 	return nil
 }
 
-// mostShown is how many notes and failures the report of a run shows; `history RUN` and --json have them all.
+// mostShown is how many notes and failures the report of a run shows. --json has them all, and `history RUN` what the state keeps.
 const mostShown = 20
 
 // writeReport prints a report for people with at most so many failures and notes, 0 for all.
@@ -123,6 +124,9 @@ func (a *app) writeReport(r *engine.Report, most int) {
 	writeSome(a, most, r, "failures", r.Failures, func(f apply.Failure) string {
 		return fmt.Sprintf("%s: %s: %s: %s", a.colour("failed"), plan.Clean(f.Account), f.Operation, plan.Clean(f.Message))
 	})
+	if r.FailuresLeftOut > 0 {
+		fmt.Fprintf(out, "  … and %d more of this kind\n", r.FailuresLeftOut)
+	}
 	var notes []plan.Note
 	for _, note := range r.Notes {
 		if note.Kind != plan.NoteInvalid { // among the failures already
@@ -130,6 +134,11 @@ func (a *app) writeReport(r *engine.Report, most int) {
 		}
 	}
 	writeSome(a, most, r, "notes", notes, noteLine)
+	for _, kind := range slices.Sorted(maps.Keys(r.NotesLeftOut)) {
+		if kind != plan.NoteInvalid {
+			fmt.Fprintf(out, "  %s: … and %d more of this kind\n", kind, r.NotesLeftOut[kind])
+		}
+	}
 }
 
 func writeSome[T any](a *app, most int, r *engine.Report, what string, list []T, line func(T) string) {

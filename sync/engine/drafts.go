@@ -30,6 +30,7 @@ type livePair struct {
 	draft      *apply.Draft
 	left       int
 	fromSource bool
+	counted    bool // as failed, for its record
 }
 
 func (w *world) newDrafts() *drafts {
@@ -48,7 +49,7 @@ func (d *drafts) of(ctx context.Context, o plan.Operation) *apply.Draft {
 	if err != nil {
 		draft = &apply.Draft{Err: fmt.Errorf("%s cannot be looked at again: %w", o.Account, err)}
 	}
-	pair := &livePair{draft: draft, left: max(1, d.many[o.PairHash()])}
+	pair := &livePair{draft: draft, left: max(1, d.many[o.PairHash()]), counted: d.world.faulty[o.PairHash()]}
 	pair.fromSource = o.Action != plan.CreateGroup && o.SourceID != "" && d.world.source.Position(o.SourceID) >= 0
 	d.live[key] = pair
 	return draft
@@ -72,6 +73,7 @@ func (d *drafts) finished(o plan.Operation) {
 // classify counts what became of a pair.
 func (d *drafts) classify(pair *livePair) {
 	switch failed := pair.draft.Failed(); {
+	case pair.counted:
 	case failed && !pair.fromSource:
 		d.others++
 	case !pair.fromSource:

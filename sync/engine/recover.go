@@ -84,11 +84,13 @@ func (w *world) settle(ctx context.Context, o plan.Operation, out *state.Outcome
 		return false, false, err
 	}
 	switch {
-	case !present && (w.direct || !w.target.Certificate.Complete):
+	case !present && (w.direct || !w.target.Certificate.Complete || !w.goneFromTarget(ctx, o.TargetID)):
 		return false, false, nil
 	case o.Action == plan.Delete:
 		out.DropLink = !present
 		return !present, true, nil
+	case !present:
+		return o.Action.Loss(), true, nil
 	case o.Action == plan.Deactivate && present && account.Status == directory.StatusInactive:
 		link.Claim, link.DeactivatedAt, link.DeactivatedBy, link.RememberedGroups = state.Released, w.engine.options.Now(), out.Run, o.Groups
 	case o.Action == plan.Activate && present && account.Status == directory.StatusActive:

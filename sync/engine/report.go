@@ -69,11 +69,41 @@ type Report struct {
 	Seconds     float64         `json:"seconds"`
 	Failures    []apply.Failure `json:"failures"`
 	Notes       []plan.Note     `json:"notes"`
-	Verdict     *guard.Verdict  `json:"verdict,omitempty"`
-	Trigger     string          `json:"trigger"`
+	// FailuresLeftOut and NotesLeftOut count what the report that the state keeps leaves out; see kept.
+	FailuresLeftOut int                   `json:"failures_left_out,omitempty"`
+	NotesLeftOut    map[plan.NoteKind]int `json:"notes_left_out,omitempty"`
+	Verdict         *guard.Verdict        `json:"verdict,omitempty"`
+	Trigger         string                `json:"trigger"`
 	// Account is set for a run of one person.
 	Account string `json:"account,omitempty"`
 	Version string `json:"version,omitempty"`
+}
+
+// What the state keeps of a report: a bad night has a million notes, and there is a night every day.
+const (
+	mostFailures     = 10_000
+	mostNotesOfAKind = 1_000
+)
+
+// kept returns the report as the state keeps it: the first failures, the first notes of each kind, and how many more there were.
+func (r *Report) kept() *Report {
+	k := *r
+	if more := len(r.Failures) - mostFailures; more > 0 {
+		k.Failures, k.FailuresLeftOut = r.Failures[:mostFailures:mostFailures], more
+	}
+	seen := make(map[plan.NoteKind]int)
+	k.Notes = make([]plan.Note, 0, min(len(r.Notes), mostNotesOfAKind))
+	for _, note := range r.Notes {
+		if seen[note.Kind]++; seen[note.Kind] <= mostNotesOfAKind {
+			k.Notes = append(k.Notes, note)
+			continue
+		}
+		if k.NotesLeftOut == nil {
+			k.NotesLeftOut = make(map[plan.NoteKind]int)
+		}
+		k.NotesLeftOut[note.Kind]++
+	}
+	return &k
 }
 
 // countDone takes the result of apply into the counts.

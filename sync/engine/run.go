@@ -108,7 +108,7 @@ func (w *world) countResult(result *apply.Result, pairs *drafts) {
 		w.classes[class] += n
 	}
 	w.counts.take(w.classes)
-	w.counts.FailedOthers = others
+	w.counts.FailedOthers += others
 	w.counts.countNotes(w.plan.Notes)
 }
 
@@ -148,7 +148,7 @@ func (w *world) finish(report *Report, runErr error) error {
 		}
 		report.Reasons = append([]string{reason}, report.Reasons...)
 	}
-	data, err := json.Marshal(report)
+	data, err := json.Marshal(report.kept())
 	if err != nil {
 		return err
 	}

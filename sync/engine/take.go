@@ -40,12 +40,20 @@ func (w *world) take(c diff.Case, link *state.Link, decision diff.Decision) erro
 	w.plan.Notes = append(w.plan.Notes, decision.Notes...)
 	if len(decision.Operations) == 0 {
 		w.tally(c, decision.Class)
+		if c.Source == nil && decision.Class == diff.Failed {
+			w.counts.FailedOthers++
+		}
 		if link != nil {
 			w.remind(c, *link, decision)
 		}
 		return nil
 	}
-	if c.Source != nil {
+	switch {
+	case c.Source == nil:
+	case decision.Class == diff.Failed: // whatever becomes of the operations
+		w.classes.add(diff.Failed)
+		w.faulty[decision.Operations[0].PairHash()] = true
+	default:
 		w.changed++
 	}
 	for _, o := range decision.Operations {
@@ -195,7 +203,7 @@ func (w *world) arrange() error {
 		return err
 	}
 	err := w.plan.Operations.Dropped(func(o plan.Operation) { // nothing is left of it but a note
-		if o.SourceID != "" && w.source.Position(o.SourceID) >= 0 {
+		if o.SourceID != "" && w.source.Position(o.SourceID) >= 0 && !w.faulty[o.PairHash()] {
 			w.classes.add(diff.Skipped)
 			w.changed--
 		}

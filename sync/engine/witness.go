@@ -87,15 +87,17 @@ func (w *world) targetEvidence(ctx context.Context, source *diff.Record, id stri
 	if !w.target.Certificate.Complete || (w.direct && !w.targetGone[id]) {
 		return diff.Withheld
 	}
-	getter, ok := w.job.Target.(directory.Getter)
 	inPlay := source != nil && source.Account.Status == directory.StatusActive && source.Out.Scope == mapping.Yes
-	if !ok || w.direct || !inPlay || w.sync.Actions.MissingInTarget != rules.Recreate {
-		return diff.Gone
-	}
-	if !w.provenGone(ctx, plan.Target, getter, id) {
+	if !w.direct && inPlay && w.sync.Actions.MissingInTarget == rules.Recreate && !w.goneFromTarget(ctx, id) {
 		return diff.Suspected
 	}
 	return diff.Gone
+}
+
+// goneFromTarget asks the target for an account that its listing lacks. Where it cannot be asked, the listing is all there is.
+func (w *world) goneFromTarget(ctx context.Context, id string) bool {
+	getter, ok := w.job.Target.(directory.Getter)
+	return !ok || w.provenGone(ctx, plan.Target, getter, id)
 }
 
 // provenGone asks a directory for an account by its id. The answer is remembered, because a pair is decided once more when its

@@ -43,6 +43,7 @@ type world struct {
 	gone        map[string]bool
 	targetGone  map[string]bool
 	asked       map[string]bool // see provenGone
+	faulty      map[uint64]bool // pairs with operations that count as failed for their record, by PairHash
 	linkedCount int
 
 	// recovered are links that an earlier run was about to make when it died, by source id; settled are the outcomes
@@ -76,7 +77,7 @@ type world struct {
 func (e *Engine) open(ctx context.Context, job Job) (*world, error) {
 	w := &world{
 		engine: e, job: job, sync: job.Sync, started: e.options.Now(), newGroups: make(map[string]int), scratch: snapshot.NewScratch(e.options.Snapshots),
-		gone: make(map[string]bool), targetGone: make(map[string]bool), asked: make(map[string]bool), recovered: make(map[string]state.Link), unclear: make(map[string]bool),
+		gone: make(map[string]bool), targetGone: make(map[string]bool), asked: make(map[string]bool), faulty: make(map[uint64]bool), recovered: make(map[string]state.Link), unclear: make(map[string]bool),
 		sourceSide: job.Source.Describe(), targetSide: job.Target.Describe(),
 	}
 	w.plan = plan.Plan{Sync: job.Sync.Name, Operations: plan.NewList(w.scratch), Notes: []plan.Note{}}

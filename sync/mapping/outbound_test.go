@@ -187,7 +187,7 @@ func TestExpressionsThatFailAreProblemsOfOneAttribute(t *testing.T) {
 		"an index beyond the list":               {"custom.x", `custom.roles[7]`, `index out of range: 7 (array length is 2)`},
 		"a time that is not there":               {"custom.x", `username + created_at.Format("2006")`, `the account has no created_at; ask has(created_at) first`},
 		"a text that is no date":                 {"custom.x", `date(username)`, `"ANNA" is no date; write it as 2026-01-31 or give its layout`},
-		"a text that is no number":               {"custom.x", `int(username)`, `invalid operation: int(ANNA)`},
+		"a text that is no number":               {"custom.x", `int(username)`, `"ANNA" is no whole number`},
 		"a bool that is none":                    {"custom.x", `email_verified ? username : email`, `email_verified must be true or false, but the account has "maybe"`},
 		"a time that is none":                    {"custom.x", `updated_at < date("2026-01-31")`, `updated_at must be a time, but the account has "yesterday"`},
 		"a division by zero":                     {"custom.x", `1 / len(title + nickname)`, `gives no number; is something divided by zero?`},
