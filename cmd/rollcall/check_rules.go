@@ -158,7 +158,7 @@ func (c *checker) missingGroups(ctx context.Context, f *findings, name string, d
 	groups, listed := c.groups[name]
 	if !listed {
 		var err error
-		if groups, err = snapshot.ListGroups(ctx, lister); err != nil {
+		if groups, err = snapshot.ListGroups(ctx, lister, nil); err != nil {
 			f.failed("groups", fmt.Errorf("the groups of %s cannot be listed: %w", name, err))
 			return nil
 		}

@@ -110,6 +110,9 @@ type GroupLister interface {
 type GroupListRequest struct {
 	Cursor string
 	Size   int
+	// Names are the ids, names or paths of the groups that matter, where no others do: a directory for which finding all of
+	// its groups is dear may leave others out. nil asks for all.
+	Names []string
 }
 
 // GroupPage is one page of groups. Total is -1 where the vendor tells none.

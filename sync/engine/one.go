@@ -203,7 +203,7 @@ func (w *world) directGroups(ctx context.Context, d directory.Directory, account
 	if !ok {
 		return nil, nil
 	}
-	groups, err := snapshot.ListGroups(ctx, lister)
+	groups, err := snapshot.ListGroups(ctx, lister, need.Names)
 	if err != nil || d.Describe().GroupsInline {
 		return groups, err
 	}

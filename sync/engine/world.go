@@ -265,7 +265,7 @@ func (w *world) targetGroupNeed() snapshot.GroupNeed {
 		return snapshot.GroupNeed{}
 	}
 	names := w.mapping.ManagedGroups(nil)
-	return snapshot.GroupNeed{Choose: func(groups []directory.Group) map[string]bool { return chooseGroups(groups, names, false) }}
+	return snapshot.GroupNeed{Names: names, Choose: func(groups []directory.Group) map[string]bool { return chooseGroups(groups, names, false) }}
 }
 
 // chooseGroups returns the ids of the groups that are named by id, path or name and, where nesting counts, of all groups

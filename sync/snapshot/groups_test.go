@@ -201,7 +201,7 @@ func TestGroupsThatAreNotReadWhole(t *testing.T) {
 func TestTheGroupsOfOneAccount(t *testing.T) {
 	t.Parallel()
 	b := web()
-	groups, err := ListGroups(t.Context(), grouped{b})
+	groups, err := ListGroups(t.Context(), grouped{b}, nil)
 	if err != nil || len(groups) != 3 {
 		t.Fatal(groups, err)
 	}

@@ -33,6 +33,8 @@ type GroupNeed struct {
 	All bool
 	// Choose is given all groups and returns the ids of those whose members matter; nil means none.
 	Choose func(all []directory.Group) map[string]bool
+	// Names are the groups that Choose looks for, where it looks for no others.
+	Names []string
 	// List is set where the groups themselves matter, members or not.
 	List bool
 }
@@ -253,7 +255,7 @@ func (l *listing) groups(ctx context.Context) {
 		l.facts.groupsBroke = fmt.Errorf("%s has no groups", l.directory.Describe().Name)
 		return
 	}
-	groups, err := ListGroups(ctx, lister)
+	groups, err := ListGroups(ctx, lister, nil)
 	if err != nil {
 		l.facts.groupsBroke = err
 		return
@@ -270,12 +272,12 @@ func (l *listing) groups(ctx context.Context) {
 }
 
 // ListGroups reads all groups of a directory.
-func ListGroups(ctx context.Context, lister directory.GroupLister) ([]directory.Group, error) {
+func ListGroups(ctx context.Context, lister directory.GroupLister, names []string) ([]directory.Group, error) {
 	var groups []directory.Group
 	seen := map[string]bool{}
 	for cursor := ""; ; {
 		seen[cursor] = true
-		page, err := lister.ListGroups(ctx, directory.GroupListRequest{Cursor: cursor})
+		page, err := lister.ListGroups(ctx, directory.GroupListRequest{Cursor: cursor, Names: names})
 		if err != nil {
 			return nil, err
 		}

@@ -15,7 +15,7 @@ import (
 )
 
 // ListGroups implements [directory.GroupLister]. WordPress tells nobody over the API which roles it has. They are its own
-// five, the default role, and besides, from the first of these that there is:
+// five, the default role, which is enough where no other role matters, and besides, from the first of these that there is:
 //
 //	the option roles         no request
 //	the last whole listing   no request; a sync lists the accounts before it asks for the groups
@@ -40,7 +40,7 @@ func (s *site) ListGroups(ctx context.Context, request directory.GroupListReques
 		start = n
 	}
 	more := s.roles
-	if len(more) == 0 {
+	if len(more) == 0 && !s.familiar(request.Names) {
 		var whole bool
 		if more, whole = s.sightings.roles(); !whole {
 			var err error
@@ -66,6 +66,12 @@ func (s *site) ListGroups(ctx context.Context, request directory.GroupListReques
 		result.Next = strconv.Itoa(end)
 	}
 	return result, nil
+}
+
+// familiar reports that all the roles that matter are known without a request.
+func (s *site) familiar(names []string) bool {
+	known := append(users.CoreRoles(), s.rules.DefaultRole)
+	return names != nil && len(users.Without(names, known)) == 0
 }
 
 // grantable refuses to give a privileged role.

@@ -119,6 +119,14 @@ func TestRolesAreGatheredFromTheUsersOrTakenFromTheOption(t *testing.T) {
 	if got := names(f.open(t, "roles", []string{"customer"}, "default_role", "guest")); !slices.Equal(got, append(slices.Clone(core[:2]), "contributor", "customer", "editor", "guest", "subscriber")) {
 		t.Errorf("with the option: %q", got)
 	}
+	fresh := f.open(t)
+	f.sent()
+	if page, err := fresh.ListGroups(t.Context(), directory.GroupListRequest{Names: []string{"editor", "subscriber"}}); err != nil || page.Total != 5 || len(f.sent()) != 0 {
+		t.Errorf("where none but WordPress's own matter: %+v, %v, and requests", page, err)
+	}
+	if page, err := fresh.ListGroups(t.Context(), directory.GroupListRequest{Names: []string{"editor", "member"}}); err != nil || page.Total != 6 {
+		t.Errorf("where another matters: %+v, %v", page, err)
+	}
 	f.schemaRoles = true
 	if got := names(f.open(t)); !slices.Contains(got, "helpdesk") {
 		t.Errorf("from the schema: %q", got)
