@@ -39,7 +39,7 @@ var exitCodes = []struct {
 	meaning string
 }{
 	{exitOK, "done, or nothing to do"},
-	{exitPartial, "some accounts failed, the others are done"},
+	{exitPartial, "some accounts failed, the others are done; with `plan`: some would fail"},
 	{exitWithheld, "a listing was not proven complete; nobody lost access"},
 	{exitRefused, "the guard refused the plan; nothing was written"},
 	{exitInterrupted, "ended from outside between two operations; run it again to go on"},

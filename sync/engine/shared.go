@@ -31,6 +31,11 @@ func (w *world) shared(ctx context.Context, c *diff.Case, own *state.Link) error
 		c.Link.Ours, c.Link.Since, c.Link.RememberedGroups = false, time.Time{}, nil
 		if mine && inactive(c.Target) && !by.DeactivatedAt.IsZero() {
 			c.Link.Ours, c.Link.Since, c.Link.RememberedGroups = true, by.DeactivatedAt, by.RememberedGroups
+			for _, other := range others { // the time until a deletion begins with the last of us who let go
+				if other.DeactivatedAt.After(c.Link.Since) {
+					c.Link.Since = other.DeactivatedAt
+				}
+			}
 		}
 	}
 	if len(c.Candidates) == 1 && inactive(&c.Candidates[0].Record) && !by.DeactivatedAt.IsZero() {

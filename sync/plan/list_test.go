@@ -36,7 +36,7 @@ func someOperation(t *rapid.T) plan.Operation {
 		Account: text.Draw(t, "account"), SourceID: text.Draw(t, "source"), TargetID: text.Draw(t, "target"), GroupID: text.Draw(t, "group"),
 		GroupName: text.Draw(t, "name"), Reason: text.Draw(t, "reason"), Revision: text.Draw(t, "revision"), Origin: text.Draw(t, "origin"),
 		Replaces: text.Draw(t, "replaces"), Temporary: rapid.Bool().Draw(t, "temporary"),
-		Groups: rapid.SliceOfN(text, 1, 3).Draw(t, "groups"), NewGroups: rapid.SliceOfN(text, 1, 2).Draw(t, "new groups"),
+		Groups: rapid.SliceOfN(text, 1, 3).Draw(t, "groups"), NewGroups: rapid.SliceOfN(text, 1, 2).Draw(t, "new groups"), GroupNames: rapid.SliceOfN(text, 1, 2).Draw(t, "group names"),
 	}
 	for range rapid.IntRange(1, 3).Draw(t, "changes") {
 		value := rapid.SampledFrom([]directory.Value{{}, directory.Text("a"), directory.Bool(true), directory.Number(-1.5), directory.List("x", "y")})
