@@ -18,6 +18,8 @@ func (d *Decider) unlinked(c *Case, out *Decision) {
 		out.note(plan.NoteUnknown, c, "whether it is in scope cannot be told: "+source.Out.ScopeReason)
 	case source.Out.Scope == mapping.No:
 		out.skip(d.outOfScope(source))
+	case source.Self || (source.Protected != "" && len(c.Candidates) == 0):
+		out.note(plan.NoteProtected, c, fmt.Sprintf("has no link to %s and is given none (%s)", d.Target.Name, Guarded(Record{Self: source.Self, Protected: source.Protected})))
 	case source.Account.Status == directory.StatusInactive:
 		out.skip("inactive in " + d.Source.Name + ", and it has no account in " + d.Target.Name)
 	case source.Account.Status == directory.StatusUnknown:

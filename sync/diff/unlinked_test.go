@@ -44,6 +44,18 @@ func TestAnAccountOfTheSourceWithoutALink(t *testing.T) {
 		},
 		{name: "is left alone when it is inactive", of: alone(inactive), class: diff.Skipped, reason: "inactive in staff, and it has no account in website"},
 		{name: "is left alone when it is out of scope", of: alone(away), class: diff.Skipped, reason: `out of scope (department != "Away")`},
+		{
+			name: "is not created when Rollcall signs in with it", of: func(s *scene) diff.Case {
+				c := diff.Case{Source: s.source()}
+				c.Source.Self = true
+				return c
+			},
+			notes: []string{"protected: has no link to website and is given none (Rollcall signs in with it)"}, class: diff.Skipped,
+		},
+		{
+			name: "is not created when it is protected", change: func(s *scene) { s.sync.Protect = []string{`username == "anna"`} }, of: alone(),
+			notes: []string{`protected: has no link to website and is given none (protected by username == "anna")`}, class: diff.Skipped,
+		},
 		{name: "is reported when its status is not told", of: alone(unknown), notes: []string{"unknown: staff does not tell whether it is active"}, class: diff.Skipped},
 		{
 			name: "is reported when its scope cannot be told", change: func(s *scene) { s.sync.Scope = `"Web editors" in groups` }, of: alone(groupsUnknown),
