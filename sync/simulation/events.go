@@ -1,11 +1,14 @@
 package simulation
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 
 	"github.com/rollcall-sync/rollcall/sync/directory"
 	"github.com/rollcall-sync/rollcall/sync/plan"
+	"github.com/rollcall-sync/rollcall/sync/state"
 )
 
 // event is one thing that happens; it returns what it did, or "" where there was nobody to do it to.
@@ -92,6 +95,7 @@ func rehire(w *world, rng *rand.Rand) string {
 	}
 	p := w.hire()
 	w.source.Set(p.ID, directory.Attributes{directory.Email: old.Attributes[directory.Email]})
+	w.inherits(old, p)
 	w.excuse(p, "has the address of somebody who left")
 	w.excuse(old, "somebody else has the address")
 	return fmt.Sprintf("%s comes to the source with the address of %s, who left", idOf(p), idOf(old))
@@ -200,7 +204,26 @@ func passOn(w *world, rng *rand.Rand) string {
 	w.source.Set(p.ID, texts("email", address))
 	q := w.hire()
 	w.source.Set(q.ID, directory.Attributes{directory.Email: p.Attributes[directory.Email]})
+	w.inherits(p, q)
 	return fmt.Sprintf("%s comes and gets the address of %s, who has %s now", idOf(q), idOf(p), address)
+}
+
+// inherits lets the account that somebody had before the sync belong to the next holder of the address, for whom nobody says
+// that it is not verified.
+func (w *world) inherits(old, next directory.Account) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for id, person := range w.twins {
+		if person != idOf(old) {
+			continue
+		}
+		if _, err := w.db.LinkByTarget(w.ctx(), w.shape.sync.Name, id); errors.Is(err, state.ErrNotFound) {
+			w.twins[id] = idOf(next)
+			if w.untouchable[id] == unverified {
+				delete(w.untouchable, id)
+			}
+		}
+	}
 }
 
 func joinOrLeave(w *world, rng *rand.Rand) string {
@@ -233,7 +256,7 @@ func newStranger(w *world, _ *rand.Rand) string { return "stranger " + w.strange
 
 // meddle changes a value that the source leads.
 func meddle(w *world, rng *rand.Rand) string {
-	t, ok := w.someTarget(rng, anyone)
+	t, ok := w.someTarget(rng, func(a directory.Account) bool { return !strings.HasPrefix(idOf(a), "T") })
 	if !ok {
 		return ""
 	}

@@ -100,9 +100,10 @@ func (p *process) judgeLimits() {
 type entry struct {
 	state.Entry
 	operation plan.Operation
-	explains  int  // how many writes that were done it stands for
-	already   bool // nothing was left to do: the account was gone, or as it was to be
-	late      bool
+	explains  int    // how many writes that were done it stands for
+	already   bool   // nothing was left to do: the account was gone, or as it was to be
+	late      *write // arrives when the run is over; index is the place in a bulk call
+	index     int
 }
 
 func (w *world) entries(run string) ([]*entry, error) {
@@ -151,7 +152,9 @@ func (p *process) explain(s *write, entries []*entry) {
 			if e.operation.Side != s.side || !fits(e.operation) {
 				continue
 			}
-			e.late = e.late || s.late
+			if s.late {
+				e.late, e.index = s, i
+			}
 			done := s.reached && s.err == nil && (s.made == nil || s.made[i] == nil)
 			switch {
 			case !e.IntentAt.Before(s.at.Add(p.ahead)):
@@ -236,10 +239,10 @@ func (p *process) judgeEntry(e *entry, ended bool) {
 	}
 	open := e.Result == "" || e.Result == state.ResultUnknown
 	if open {
-		w.unsettled[entryKey{e.Run, e.Seq}] = &unsettled{done: e.explains > 0 || e.late, operation: e.operation}
+		w.unsettled[entryKey{e.Run, e.Seq}] = &unsettled{done: e.explains > 0, late: e.late, index: e.index, operation: e.operation}
 	}
 	// What somebody else edits in the middle, or a write that arrives when the run is over, makes a reading back doubtful.
-	if p.edited || p.overtook || e.late {
+	if p.edited || p.overtook || e.late != nil {
 		return
 	}
 	w.judgeOutcome(what, e.Entry, e.explains > 0, e.already)
@@ -261,6 +264,8 @@ func (w *world) judgeOutcome(what string, e state.Entry, done, already bool) {
 // account when everything had arrived.
 type unsettled struct {
 	done      bool
+	late      *write
+	index     int
 	operation plan.Operation
 	stamped   bool
 	revision  string
@@ -271,6 +276,9 @@ type unsettled struct {
 func (w *world) stamp() {
 	truth := w.truth()
 	for _, u := range w.unsettled {
+		if late := u.late; late != nil && late.reached && late.err == nil && (late.made == nil || late.made[u.index] == nil) {
+			u.done = true
+		}
 		if !u.stamped {
 			u.stamped, u.revision = true, truth.revision(u.operation)
 		}

@@ -142,11 +142,15 @@ func (w *world) judgeOwner(p *process, account directory.Account, request direct
 		w.twins[account.ID] = mark.String()
 		return
 	}
-	rehired := w.shape.sync.Actions.Rehire == rules.LinkIt && w.excused[mark.String()] != "" &&
+	rehired := w.shape.sync.Actions.Rehire == rules.LinkIt &&
 		p.justified(w.person(account), func(_ directory.Account, present bool) bool { return !present })
 	if !rehired {
 		w.breaks(6, "%s belongs to %s and is given to %s", account.ID, w.person(account), mark)
+		return
 	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.excused[mark.String()], w.excused[idOf(account)] = "has the account of somebody who left", "somebody else has the account"
 }
 
 func (w *world) judgeCreation(p *process, request directory.CreateRequest) {

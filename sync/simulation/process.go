@@ -286,6 +286,7 @@ func (p *process) rival() {
 	defer other.end()
 	if p.weather.takeover {
 		other.ahead = time.Minute
+		w.changedRules = w.changedRules && p.approved == nil
 	}
 	report, err := other.engine(now).Run(w.ctx(), other.job)
 	if !p.weather.takeover {

@@ -208,7 +208,7 @@ func (p *process) draw(side plan.Side, call memory.Call, key string) fault {
 		}
 	}
 	if rng.Float64() < p.weather.reads {
-		return fault{err: failed(pick(rng, directory.Retryable, directory.Throttled, directory.Auth, directory.Unsupported), "no answer")}
+		return fault{err: failed(pick(rng, directory.Retryable, directory.Throttled, directory.Auth), "no answer")}
 	}
 	return fault{}
 }

@@ -157,6 +157,9 @@ func (w *world) stranger() string {
 	return id
 }
 
+// unverified is why a match by e-mail is not linked.
+const unverified = "its e-mail is not verified"
+
 // twin adds a target account that a person had before the sync: with the same e-mail in other letters, sometimes privileged,
 // protected, or with an e-mail that the source does not vouch for.
 func (w *world) twin() {
@@ -177,7 +180,7 @@ func (w *world) twin() {
 	case 2:
 		w.source.Set(p.ID, directory.Attributes{directory.EmailVerified: directory.Bool(false)})
 		if w.shape.sync.Actions.Link == "verified" {
-			why = "its e-mail is not verified"
+			why = unverified
 		}
 	}
 	w.target.Put(account)

@@ -3,13 +3,13 @@ package main
 // mutants are the broken rules, in the order in which the engine keeps them.
 var mutants = []mutant{
 	{"certificate", "an incomplete listing proves nothing", []patch{
-		{"sync/snapshot/certificate.go", "c.Complete = c.Complete && clause.Passed", "c.Complete = true"},
+		{"sync/snapshot/certificate.go", "c.Complete = c.Complete && clause.Passed", "c.Complete = c.Complete || clause.Passed"},
 	}},
 	{"witness", "who is found when asked for is not gone", []patch{
 		{"sync/engine/witness.go", "alive, found = append(alive, id), true", "gone = append(gone, id)"},
 	}},
 	{"target-witness", "an account is asked for before it is made anew", []patch{
-		{"sync/engine/witness.go", "if !w.provenGone(ctx, plan.Target, getter, id) {", "if false {"},
+		{"sync/engine/witness.go", "return !ok || w.provenGone(ctx, plan.Target, getter, id)", "return !ok || getter != nil || plan.Target == \"\""},
 	}},
 	{"unverified", "an unverified address links nobody", []patch{
 		{"sync/diff/unlinked.go", "case actions.Link == rules.LinkTrusted && ", "case false && "},
@@ -57,6 +57,7 @@ var mutants = []mutant{
 	}},
 	{"fence", "who lost the lease writes no more", []patch{
 		{"sync/state/lease.go", "	if token != l.token {", "	if token == \"\" && l.token == \"\" {"},
+		{"sync/state/lease.go", "> 2*heartbeat {\n\t\treturn l.beat(t, now)", "> 2*heartbeat {\n\t\treturn nil"},
 		{"sync/state/lease.go", "case errors.Is(err, ErrLost) || ", "case "},
 	}},
 	{"counts", "what failed is not counted as done", []patch{

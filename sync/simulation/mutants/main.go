@@ -62,11 +62,12 @@ func run() (code int, err error) {
 		}
 		start := time.Now()
 		world, law, err := m.try(root)
-		if err != nil {
-			return 0, fmt.Errorf("%s: %w", m.name, err)
-		}
-		if world == "" {
-			world, law, code = "SURVIVES", fmt.Sprintf("%d worlds", *seeds), 1
+		switch {
+		case err != nil:
+			fmt.Fprintf(os.Stderr, "mutants: %s: %v\n", m.name, err)
+			world, code = "DOES NOT FIT", 2
+		case world == "":
+			world, law, code = "SURVIVES", fmt.Sprintf("%d worlds", *seeds), max(code, 1)
 		}
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%.0f\n", m.name, m.rule, world, law, time.Since(start).Seconds())
 		if err := table.Flush(); err != nil {
