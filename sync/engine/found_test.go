@@ -194,6 +194,40 @@ func TestAWriteToAnAccountThatTheListingLacksStaysOpen(t *testing.T) {
 	}
 }
 
+func TestADeactivationOfAnAccountThatTheTargetHidesStaysOpen(t *testing.T) {
+	r := newRig(t)
+	ids := r.people(3)
+	r.run()
+	id := r.account("person001").ID
+	r.source.Edit(ids[0], func(a *directory.Account) { a.Status = directory.StatusInactive })
+	r.target.Edit(id, func(a *directory.Account) { a.Status = directory.StatusInactive })
+	r.intend(plan.Operation{Seq: 1, Side: plan.Target, Action: plan.Deactivate, Account: "person001", SourceID: ids[0], TargetID: id})
+	whole := r.job.Target
+	r.job.Target = r.target.Session(func(o *memory.Options) {
+		o.Around = func(_ context.Context, call memory.Call, do func() error) error {
+			err := do()
+			switch answer := call.Answer.(type) {
+			case *int:
+				*answer--
+			case *directory.AccountPage:
+				answer.Accounts, answer.Total = answer.Accounts[1:], answer.Total-1
+			}
+			return err
+		}
+	})
+	r.run()
+	if got := r.settled(); got != "" {
+		t.Errorf("the journal says %q of an account that is hidden", got)
+	}
+	r.job.Target = whole
+	r.run()
+	if got := r.settled(); got != state.ResultDone {
+		t.Errorf("the journal says %q in the end", got)
+	}
+	r.source.Edit(ids[0], func(a *directory.Account) { a.Status = directory.StatusActive })
+	r.expect(StatusOK, "activated 1") // it was ours
+}
+
 func TestAnAccountThatTheTargetHidesIsNotMadeAnew(t *testing.T) {
 	r := newRig(t, func(s *rules.Sync) { s.Actions.MissingInTarget = rules.Recreate })
 	ids := r.people(4)
