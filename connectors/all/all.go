@@ -3,6 +3,7 @@
 package all
 
 import (
+	"github.com/rollcall-sync/rollcall/connectors/cognito"
 	"github.com/rollcall-sync/rollcall/connectors/file"
 	"github.com/rollcall-sync/rollcall/connectors/keycloak"
 	"github.com/rollcall-sync/rollcall/sync/directory"
@@ -10,5 +11,5 @@ import (
 
 // Types returns the types in the order in which people are shown them.
 func Types() []directory.Type {
-	return []directory.Type{keycloak.Type, file.Type}
+	return []directory.Type{keycloak.Type, cognito.Type, file.Type}
 }
