@@ -144,6 +144,10 @@ func (d *Directory) GetAccount(ctx context.Context, id string) (directory.Accoun
 	if err != nil {
 		return directory.Account{}, err
 	}
+	if problem != "" && (user.ID == nil || *user.ID != id) {
+		// What else the server says of the account that came instead is no word about this one.
+		return d.account(gocloak.User{ID: &id}, problem, nil), nil
+	}
 	return d.describe(ctx, user, problem, nil)
 }
 

@@ -3,7 +3,11 @@ package keycloak
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -379,5 +383,31 @@ func TestUsersOfAFederation(t *testing.T) {
 	all, _ = listAll(t, f.open(t, nil), directory.ListRequest{})
 	if got := byName(t, all, "bert").ReadOnly; !strings.Contains(got, "grant view-realm") {
 		t.Errorf("without view-realm bert is read-only because %q", got)
+	}
+}
+
+// TestAnotherUsersRecordIsNoWordAboutThisOne: what the server says of the account that came instead must not prove that this
+// one is gone.
+func TestAnotherUsersRecordIsNoWordAboutThisOne(t *testing.T) {
+	t.Parallel()
+	f := newFake(t)
+	anna := f.add(fakeUser{Username: "anna", Email: "anna@example.com", Enabled: true})
+	inner, err := url.Parse(f.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := httputil.NewSingleHostReverseProxy(inner)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/users/"+anna.ID) {
+			w.Header().Set("Content-Type", "application/json")
+			io.WriteString(w, `{"id":"somebody-else","username":"x","enabled":true}`) //nolint:errcheck // a test
+			return
+		}
+		proxy.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	account, err := f.open(t, map[string]any{"url": server.URL}).GetAccount(t.Context(), anna.ID)
+	if err != nil || account.Problem == "" || account.ID != anna.ID {
+		t.Errorf("%+v, %v", account, err)
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"cmp"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
+	"html"
 	"io"
 	"mime"
 	"net/http"
@@ -12,6 +14,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
 )
 
 // Servers, and firewalls before them, are seen to repeat in an error page what was sent to them. Connectors put such words
@@ -26,10 +30,7 @@ func (c *call) blankEcho(r *result) {
 	if r.resp.StatusCode < http.StatusBadRequest || len(r.body) == 0 || r.rest != nil {
 		return
 	}
-	clean := r.body
-	for _, secret := range c.secrets() {
-		clean = bytes.ReplaceAll(clean, []byte(secret), []byte(blank))
-	}
+	clean := c.blanked(r.body)
 	if len(clean) == len(r.body) && bytes.Equal(clean, r.body) {
 		return
 	}
@@ -38,6 +39,14 @@ func (c *call) blankEcho(r *result) {
 	if r.resp.Header.Get("Content-Length") != "" {
 		r.resp.Header.Set("Content-Length", strconv.Itoa(len(clean)))
 	}
+}
+
+// blanked is a text without the request's own secrets.
+func (c *call) blanked(text []byte) []byte {
+	for _, secret := range c.secrets() {
+		text = bytes.ReplaceAll(text, []byte(secret), []byte(blank))
+	}
+	return text
 }
 
 // secrets returns what the request holds of secrets, in all the forms in which they may come back, the longest first.
@@ -54,15 +63,42 @@ func (c *call) secrets() []string {
 	found = append(found, c.bodySecrets(names)...)
 	var forms []string
 	for _, secret := range found {
-		quoted, err := json.Marshal(secret)
-		if err == nil {
-			forms = append(forms, string(quoted[1:len(quoted)-1]))
-		}
-		forms = append(forms, secret, url.QueryEscape(secret), url.PathEscape(secret))
+		forms = append(forms, secret, url.QueryEscape(secret), url.PathEscape(secret), html.EscapeString(secret))
+		forms = append(forms, quotedForms(secret)...)
 	}
 	forms = slices.DeleteFunc(forms, func(form string) bool { return len(form) < leastEcho })
 	slices.SortFunc(forms, func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b)) })
 	return slices.Compact(forms)
+}
+
+// quotedForms returns a text as JSON quotes it: in the least form, with the signs of HTML escaped as Go does it, with everything
+// beyond ASCII escaped as PHP does it, and with escaped slashes.
+func quotedForms(secret string) []string {
+	var least strings.Builder
+	encoder := json.NewEncoder(&least)
+	encoder.SetEscapeHTML(false)
+	if encoder.Encode(secret) != nil {
+		return nil
+	}
+	forms := []string{strings.TrimSuffix(least.String(), "\n")}
+	if escaped, err := json.Marshal(secret); err == nil {
+		forms = append(forms, string(escaped))
+	}
+	for _, form := range slices.Clone(forms) {
+		var ascii strings.Builder
+		for _, unit := range utf16.Encode([]rune(form)) {
+			if unit < utf8.RuneSelf {
+				ascii.WriteByte(byte(unit))
+			} else {
+				fmt.Fprintf(&ascii, `\u%04x`, unit)
+			}
+		}
+		forms = append(forms, ascii.String(), strings.ReplaceAll(ascii.String(), "/", `\/`), strings.ReplaceAll(form, "/", `\/`))
+	}
+	for i, form := range forms {
+		forms[i] = form[1 : len(form)-1]
+	}
+	return forms
 }
 
 // credentials takes a header's value apart: "Basic …" holds a name and a password.

@@ -87,3 +87,41 @@ func TestAnErrorPageDoesNotRepeatSecrets(t *testing.T) {
 		}
 	})
 }
+
+// Servers quote what was sent to them each in its own way, and traces hold answers of every status.
+func TestAnEchoedSecretIsBlankedHoweverItIsQuoted(t *testing.T) {
+	t.Parallel()
+	const secret = `hüh€ner"suppe/&<12>`
+	for _, quoted := range []string{
+		`hüh€ner\"suppe/&<12>`, `hüh€ner\"suppe/\u0026\u003c12\u003e`, `h\u00fch\u20acner\"suppe/&<12>`, `h\u00fch\u20acner\"suppe\/&<12>`,
+		`h\u00fch\u20acner\"suppe\/\u0026\u003c12\u003e`, `hüh€ner\"suppe\/&<12>`, `hüh€ner&#34;suppe/&amp;&lt;12&gt;`, secret,
+	} {
+		for _, status := range []int{http.StatusOK, http.StatusForbidden} {
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", "application/json")
+				w.WriteHeader(status)
+				io.WriteString(w, `{"message":"not good: `+quoted+` at all"}`) //nolint:errcheck // a test
+			}))
+			t.Cleanup(server.Close)
+			var trace strings.Builder
+			client := transport.New(transport.Options{Directory: "website", Trace: func(line string) { trace.WriteString(line) }}).Client()
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.SetBasicAuth("rollcall", secret)
+			resp, err := client.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			page, err := io.ReadAll(resp.Body)
+			resp.Body.Close()
+			if err != nil || !strings.Contains(trace.String(), "not good: ***") {
+				t.Errorf("%d %s: %v, the trace is %s", status, quoted, err, &trace)
+			}
+			if status >= 400 && !strings.Contains(string(page), "not good: *** at all") {
+				t.Errorf("%d %s comes back as %s", status, quoted, page)
+			}
+		}
+	}
+}

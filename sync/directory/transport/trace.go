@@ -98,9 +98,6 @@ func (t *tracer) request(number int64, req *http.Request, newBody func() (bodyRe
 }
 
 func (t *tracer) answer(number int64, resp *http.Response, start []byte, more bool) {
-	if t == nil {
-		return
-	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "#%d < %s", number, resp.Status)
 	t.header(&b, number, '<', resp.Header)

@@ -284,8 +284,8 @@ func (c *call) send(ctx context.Context) *result {
 	}
 	if r.err != nil {
 		t.trace.failure(number, r.err)
-	} else {
-		t.trace.answer(number, resp, r.body, r.rest != nil)
+	} else if t.trace != nil {
+		t.trace.answer(number, resp, c.blanked(r.body), r.rest != nil)
 	}
 	return r
 }
