@@ -284,10 +284,10 @@ func (w *world) askForCreated(ctx context.Context, s *snapshot.Snapshot, descrip
 			return directory.Account{}, false, false
 		}
 		for _, account := range accounts {
-			if account.Problem != "" {
+			switch ours := holdsAll(account, wanted, description); {
+			case account.Problem != "", ours && account.Privileged != "": // made, and promoted since: not to be written, nor made again
 				return directory.Account{}, false, false
-			}
-			if account.Privileged == "" && holdsAll(account, wanted, description) {
+			case ours:
 				return account, true, true
 			}
 		}
@@ -297,7 +297,7 @@ func (w *world) askForCreated(ctx context.Context, s *snapshot.Snapshot, descrip
 		return directory.Account{}, false, true
 	}
 	err := s.Each(func(account directory.Account) error { // nobody can be asked: then every record must have been read
-		if account.Problem != "" {
+		if account.Problem != "" || holdsAll(account, wanted, description) {
 			return errUnread
 		}
 		return nil

@@ -12,6 +12,7 @@ import (
 	"github.com/rollcall-sync/rollcall/sync/directory"
 	"github.com/rollcall-sync/rollcall/sync/directory/memory"
 	"github.com/rollcall-sync/rollcall/sync/plan"
+	"github.com/rollcall-sync/rollcall/sync/rules"
 )
 
 // weather is what one run has to suffer. The zero value is calm.
@@ -70,6 +71,9 @@ func newWeather(rng *rand.Rand, s shape) weather {
 	}
 	if one(5) {
 		v.listing[plan.Target] = pick(rng, listingFaults...)
+	}
+	if s.sync.Actions.MissingInTarget == rules.Recreate && one(5) {
+		v.listing[plan.Target] = hiddenRows // what is hidden must not be made anew
 	}
 	if one(6) {
 		v.reads = 0.1
@@ -219,7 +223,11 @@ func (p *process) bend(side plan.Side, call memory.Call) {
 	if what == "" {
 		return
 	}
-	hidden := func(id string) bool { return p.chance(string(side), id, "hidden").IntN(6) == 0 }
+	one := 6
+	if side == plan.Target {
+		one = 3
+	}
+	hidden := func(id string) bool { return p.chance(string(side), id, "hidden").IntN(one) == 0 }
 	switch answer := call.Answer.(type) {
 	case *int:
 		switch what {
