@@ -1,11 +1,15 @@
 package cognito
 
 import (
+	"context"
 	"fmt"
+	"maps"
 	"testing"
+	"time"
 
 	"github.com/rollcall-sync/rollcall/sync/directory"
 	"github.com/rollcall-sync/rollcall/sync/directory/directorytest"
+	"github.com/rollcall-sync/rollcall/sync/directory/directorytest/real"
 )
 
 // quirks are what Cognito does otherwise.
@@ -58,4 +62,53 @@ func account(signIn string) func(n int) directory.Attributes {
 		}
 		return attributes
 	}
+}
+
+// milder are the checks in which moto 5.2.5 takes what Cognito refuses; the fake above refuses it.
+var milder = []directorytest.Quirk{
+	{Check: directorytest.FoldedConflict, Attribute: directory.Username, Reason: "moto tells usernames apart by case, which pools do only when they were made so"},
+	{Check: directorytest.FoldedConflict, Attribute: directory.Email, Reason: "moto tells addresses apart by case"},
+}
+
+func TestConformanceOfMoto(t *testing.T) {
+	t.Parallel()
+	server := real.Cognito(t)
+	for _, signIn := range []string{byUsername, byEmail} {
+		t.Run(signIn, func(t *testing.T) {
+			t.Parallel()
+			options := []real.PoolOption{real.WithCustomAttributes("rcFavouriteColour")}
+			if signIn == byEmail {
+				options = append(options, real.WithUsernameAttributes(email))
+			}
+			pool := server.Pool(t, options...)
+			directorytest.Run(t, directorytest.Suite{
+				Quirks: append(milder, quirks...), Values: values, Account: account(signIn), New: func(t testing.TB) directorytest.Place {
+					return directorytest.Place{
+						Directory: openMoto(t, pool, map[string]any{"sign_in": signIn}),
+						Again: func(t testing.TB) directory.Directory {
+							return openMoto(t, pool, map[string]any{"sign_in": signIn})
+						},
+					}
+				},
+			})
+		})
+	}
+}
+
+// openMoto opens a pool of moto.
+func openMoto(t testing.TB, pool *real.UserPool, extra map[string]any) *Directory {
+	t.Helper()
+	values := map[string]any{"user_pool_id": pool.ID, "access_key_id": pool.AccessKeyID, "secret_access_key": pool.SecretAccessKey, "endpoint": pool.URL, "rate": 1000}
+	maps.Copy(values, extra)
+	s, faults := Type.Complete(directory.Settings{
+		Name: "staff", Values: values, Sleep: func(ctx context.Context, _ time.Duration) error { return ctx.Err() },
+	})
+	for _, fault := range faults {
+		t.Fatal(fault)
+	}
+	d, err := open(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d.(*Directory)
 }

@@ -1,4 +1,5 @@
-// Package real gives tests real servers: Keycloak realms and WordPress sites, each fresh, each gone when its test ends.
+// Package real gives tests real servers: Keycloak realms, WordPress sites and user pools of a server that plays Amazon Cognito,
+// each fresh, each gone when its test ends.
 // The servers themselves are started beforehand, once for many test programs:
 //
 //	go run ./sync/directory/directorytest/real/start -- go test ./targets/wordpress

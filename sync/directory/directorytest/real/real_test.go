@@ -148,3 +148,27 @@ func TestEqualHistoriesHaveEqualStates(t *testing.T) {
 		t.Error("a changed name does not show in the state")
 	}
 }
+
+func TestAFreshUserPoolTakesPeopleGroupsAndAttributes(t *testing.T) {
+	t.Parallel()
+	pool := Cognito(t).Pool(t, WithCustomAttributes("department", "employee_id", "phoneNumber", "title", "locale"))
+	pool.AddGroup("Editors")
+	people := People(1, 2)
+	people[0].Groups, people[0].Disabled = []string{"/Editors"}, true
+	pool.AddPeople(people...)
+	var listed struct{ Users []struct{ Username string } }
+	pool.Call("ListUsers", nil, &listed)
+	if len(listed.Users) != 2 {
+		t.Errorf("%d users are listed", len(listed.Users))
+	}
+	var members struct {
+		Users []struct {
+			Username string
+			Enabled  bool
+		}
+	}
+	pool.Call("ListUsersInGroup", map[string]any{"GroupName": "Editors"}, &members)
+	if len(members.Users) != 1 || members.Users[0].Username != people[0].Username || members.Users[0].Enabled {
+		t.Errorf("the group has the members %+v", members.Users)
+	}
+}

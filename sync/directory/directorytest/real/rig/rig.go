@@ -17,6 +17,8 @@ const (
 	MariaDBPasswordVariable = "ROLLCALL_TEST_MARIADB_PASSWORD"
 	// WordPressVariable is the folder of an unpacked WordPress; nothing is written to it.
 	WordPressVariable = "ROLLCALL_TEST_WORDPRESS"
+	// CognitoVariable is the address of a server that plays Amazon Cognito. It takes any key.
+	CognitoVariable = "ROLLCALL_TEST_COGNITO"
 
 	MissingSuffix = "_MISSING"
 )

@@ -34,7 +34,7 @@ func main() { os.Exit(run(os.Args[1:])) }
 
 func run(arguments []string) int {
 	flags := flag.NewFlagSet("start", flag.ContinueOnError)
-	only := flags.String("only", "keycloak,wordpress", "the parts to start, separated by commas")
+	only := flags.String("only", "keycloak,wordpress,cognito", "the parts to start, separated by commas")
 	if err := flags.Parse(arguments); err != nil {
 		return exitUsage
 	}
@@ -79,7 +79,7 @@ type part struct {
 }
 
 func allParts() []part {
-	return []part{keycloakPart(), wordPressPart()}
+	return []part{keycloakPart(), wordPressPart(), cognitoPart()}
 }
 
 func choose(only string) ([]part, error) {
@@ -87,7 +87,7 @@ func choose(only string) ([]part, error) {
 	for _, name := range strings.Split(only, ",") {
 		at := slices.IndexFunc(allParts(), func(p part) bool { return p.name == name })
 		if at < 0 {
-			return nil, fmt.Errorf("there is no part %q; choose keycloak, wordpress or both", name)
+			return nil, fmt.Errorf("there is no part %q; choose among keycloak, wordpress and cognito", name)
 		}
 		chosen = append(chosen, allParts()[at])
 	}
