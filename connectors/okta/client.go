@@ -27,6 +27,7 @@ type client struct {
 	base      string // without a slash at the end
 	auth      credentials
 	tokens    *tokens // nil with an API token
+	trusts    bool    // Okta to refuse what must not be written
 	sleep     func(ctx context.Context, d time.Duration) error
 }
 
@@ -229,10 +230,8 @@ func (c *client) call(ctx context.Context, o op, method, path string, body, out 
 		if err != nil {
 			return err
 		}
-		if method == http.MethodGet {
-			if strings.HasPrefix(path, "/api/v1/users?") || strings.Contains(path, "/users?") {
-				req.Header.Set("Content-Type", thin)
-			}
+		if method == http.MethodGet && strings.HasPrefix(path, usersPath) {
+			req.Header.Set("Content-Type", thin)
 		}
 		var raw json.RawMessage
 		if _, err := executor.Do(ctx, req, &raw); err != nil {

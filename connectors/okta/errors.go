@@ -190,8 +190,8 @@ func (c *client) forbidden(e *directory.Error, o op, kept *exchange, answer refu
 		e.Remedy = "change the user where the profile is kept (Directory, People, the user, Profile shows the source), or let Okta keep the attribute (Profile Editor, the attribute, Source priority)"
 	case answer.Code == codeWrongStatus:
 		e.Kind = directory.Conflict
-	case answer.says("group") && (answer.says("app") || answer.says("built-in") || answer.says("BUILT_IN")):
-		e.Kind, e.Remedy = directory.Invalid, "choose a group that is kept in Okta itself; members of this one come from elsewhere"
+	case c.trusts && o.write && o.onUser && answer.Code == codeForbidden:
+		e.Kind, e.Remedy = directory.Invalid, "see whether the user is an administrator, whom a lesser role may not write; otherwise "+c.grant(o)
 	default:
 		e.Kind, e.Err, e.Remedy = directory.Auth, fmt.Errorf("%w: %w", errForbidden, e.Err), c.grant(o)
 	}
@@ -223,12 +223,13 @@ func (c *client) notFound(e *directory.Error, o op, answer refusal) {
 		e.Kind = o.missing
 	case known && answer.says("(UserGroup)") && o.missingGroup != directory.Retryable:
 		e.Kind = o.missingGroup
-	case !known:
-		e.Kind, e.Err = directory.Auth, fmt.Errorf("%w: %w", errNoSuchPath, e.Err)
-		e.Remedy = "check url: " + c.base + " is no Okta org, or something before it answers in its place"
-	case o.write:
-		e.Kind = directory.UnknownOutcome
 	default:
-		e.Kind = directory.Retryable
+		e.Kind, e.Err = directory.Retryable, fmt.Errorf("%w: %w", errNoSuchPath, e.Err)
+		if o.write {
+			e.Kind = directory.UnknownOutcome
+		}
+		if !known {
+			e.Remedy = "check url: " + c.base + " is no Okta org, or something before it answers in its place"
+		}
 	}
 }

@@ -79,7 +79,6 @@ type Directory struct {
 	pageSize     int
 	suspends     bool
 	stagedActive bool
-	trusts       bool
 	now          func() time.Time
 
 	admins *administrators
@@ -137,9 +136,10 @@ func open(s directory.Settings) (directory.Directory, error) {
 	if err != nil {
 		return nil, &directory.OptionError{Option: "url", Message: err.Error()}
 	}
+	c.trusts = s.Text("unseen_administrators") == trustOkta
 	d := &Directory{
 		client: c, pageSize: size, suspends: s.Text("deactivation") == bySuspending, stagedActive: s.Text("staged") == "active",
-		trusts: s.Text("unseen_administrators") == trustOkta, now: now, admins: newAdministrators(now), groups: map[string]knownGroup{},
+		now: now, admins: newAdministrators(now), groups: map[string]knownGroup{},
 	}
 	d.description = directory.Description{
 		Type: typeName, Name: s.Name, Identity: address, Attributes: specs(s.Bool("optional_names")), OpenAttributes: true,

@@ -47,18 +47,13 @@ func newPacer(share int, now func() time.Time, sleep func(ctx context.Context, d
 
 // await rests until the limit of a request is whole again, where the share of it is used up.
 func (p *pacer) await(req *http.Request) error {
-	for {
-		rest := p.take(kindOf(req))
-		if rest <= 0 {
-			return nil
-		}
-		if err := p.sleep(req.Context(), rest); err != nil {
-			return err
-		}
+	if rest := p.take(kindOf(req)); rest > 0 {
+		return p.sleep(req.Context(), rest)
 	}
+	return nil
 }
 
-// take counts one request, or returns how long to rest before the next try.
+// take counts one request, and returns how long it has to rest. What is left after the rest is learnt from the next answer.
 func (p *pacer) take(kind string) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -66,16 +61,13 @@ func (p *pacer) take(kind string) time.Duration {
 	if !ok {
 		return 0
 	}
-	rest := known.until.Sub(p.now())
-	floor := known.size - int(math.Ceil(float64(known.size)*float64(p.share)/100))
-	if rest <= 0 || known.left > floor {
-		known.left--
-		p.limits[kind] = known
+	usable := known.left - known.size*(100-p.share)/100
+	known.left--
+	p.limits[kind] = known
+	if usable > 0 {
 		return 0
 	}
-	// Whoever rests has rested: what is left then is learnt from the next answer.
-	delete(p.limits, kind)
-	return min(rest, longestRest)
+	return min(known.until.Sub(p.now()), longestRest)
 }
 
 // learn reads the headers of an answer. A limit of 0 is that of requests side by side, which has no minute.
