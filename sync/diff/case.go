@@ -18,7 +18,8 @@
 //	missing, listing complete    linked                                 suspected; confirmed gone: deactivate; deleted after grace
 //	missing, listing incomplete  linked                                 withheld
 //	scope or status unknown      any                                    neither created, activated nor deactivated
-//	anything                     privileged, protected, own account     untouched and reported
+//	anything                     privileged, own account                untouched and reported
+//	protected on either side, or when it was last read                  both sides untouched and reported
 package diff
 
 import (
@@ -109,6 +110,8 @@ type Link struct {
 	Groups       []string
 	SourceStatus directory.Status
 	TargetStatus directory.Status
+	// Protected is the protect expression that held for the source account when it was last read.
+	Protected string
 }
 
 // Pair is what both sides agreed on for one target attribute: the value as mapped, and as the target stored it.

@@ -204,7 +204,8 @@ func (d *Decider) deactivateSource(c *Case, out *Decision) {
 	}
 }
 
-// protect takes out every operation that would write to an account which is never written, and says so instead.
+// protect takes out every operation that would write to an account which is never written, and says so instead. A protect
+// expression that holds for one half of a pair guards both.
 func (d *Decider) protect(c *Case, out *Decision) {
 	kept := out.Operations[:0:0]
 	for _, o := range out.Operations {
@@ -217,6 +218,9 @@ func (d *Decider) protect(c *Case, out *Decision) {
 			if why = Guarded(*record); why == "" && o.Action != plan.Create {
 				why = record.Account.ReadOnly
 			}
+			if by := d.protectedBy(c); why == "" && by != "" {
+				why = "protected by " + by
+			}
 		}
 		if why == "" {
 			kept = append(kept, o)
@@ -225,6 +229,8 @@ func (d *Decider) protect(c *Case, out *Decision) {
 		out.note(plan.NoteProtected, c, fmt.Sprintf("%s left out (%s): %s", strings.ReplaceAll(string(o.Action), "_", " "), o.Reason, why))
 		out.Release = false
 		switch { // what stays as it is stays so in the base, too
+		case o.Action == plan.Create:
+			out.Hold, out.Attributes = false, nil
 		case o.Side == plan.Target && o.Action == plan.GroupRemove:
 			out.Groups = unique(append(slices.Clone(out.Groups), o.GroupID))
 		case o.Side == plan.Target && o.Action == plan.GroupAdd:
@@ -232,6 +238,21 @@ func (d *Decider) protect(c *Case, out *Decision) {
 		}
 	}
 	out.Operations = kept
+}
+
+// protectedBy returns the protect expression that holds for one half of a pair. A source account that is not listed cannot be
+// asked; what held for it when it was last read counts as long as the rules have it.
+func (d *Decider) protectedBy(c *Case) string {
+	switch {
+	case c.Source != nil && c.Source.Protected != "":
+		return c.Source.Protected
+	case c.Target != nil && c.Target.Protected != "":
+		return c.Target.Protected
+	case c.Source == nil && c.Link != nil && slices.Contains(d.Rules.Protect, c.Link.Protected):
+		return c.Link.Protected
+	default:
+		return ""
+	}
 }
 
 // operation starts an operation on the account of a case.

@@ -225,7 +225,29 @@ func TestAnAccountThatIsNeverWritten(t *testing.T) {
 		}
 	}
 	protect := func(s *scene) { s.sync.Protect = []string{`username == "anna"`} }
+	board := func(s *scene) { s.sync.Protect = []string{`department == "Board"`} }
+	onBoard := with("department", "Board")
+	missing := func(changes ...func(*diff.Link)) func(*scene) diff.Case {
+		return func(s *scene) diff.Case {
+			return diff.Case{Link: link(changes...), SourceMissing: diff.Gone, Target: s.target()}
+		}
+	}
+	wasOnBoard := func(l *diff.Link) { l.Protected = `department == "Board"` }
 	check(t, []row{
+		{name: "is protected in the source alone, and not updated", change: board, of: linked(accounts{onBoard, with("email", "new@example.com")}, nil), notes: []string{`protected: update left out (email differs, staff leads): protected by department == "Board"`}, class: diff.Skipped},
+		{name: "is protected in the source alone, and not deactivated", change: board, of: linked(accounts{onBoard, inactive}, nil), notes: []string{`protected: deactivate left out (inactive in staff): protected by department == "Board"`}, class: diff.Skipped},
+		{name: "is protected in the target alone, and nothing is written back", change: board, of: linked(nil, accounts{onBoard, with("nickname", "Anni")}), notes: []string{`protected: update left out (nickname differs, website leads): protected by department == "Board"`}, class: diff.Skipped},
+		{name: "was protected in the source when it was there", change: board, of: missing(wasOnBoard), notes: []string{`protected: deactivate left out (no longer in staff): protected by department == "Board"`}, class: diff.Skipped},
+		{name: "was protected by an expression that the rules no longer have", of: missing(wasOnBoard), writes: []string{"target deactivate with r-subscriber"}, class: diff.Changed},
+		{name: "was never protected, and is gone", change: board, of: missing(), writes: []string{"target deactivate with r-subscriber"}, class: diff.Changed},
+		{
+			name:   "is protected in the source, deleted in the target, and not made anew",
+			change: func(s *scene) { board(s); s.sync.Actions.MissingInTarget = rules.Recreate },
+			of: func(s *scene) diff.Case {
+				return diff.Case{Link: link(), Source: s.source(onBoard), TargetMissing: diff.Gone}
+			},
+			notes: []string{"protected: create left out"}, class: diff.Skipped,
+		},
 		{name: "is privileged, and not updated", of: linked(accounts{with("email", "new@example.com")}, accounts{privileged}), notes: []string{"protected: update left out (email differs, staff leads): privileged: role administrator"}, class: diff.Skipped},
 		{name: "is privileged, and not deactivated", of: linked(accounts{inactive}, accounts{privileged}), notes: []string{"protected: deactivate left out (inactive in staff): privileged: role administrator"}, class: diff.Skipped},
 		{name: "is protected, and put into no group", change: protect, of: linked(accounts{in("g-web")}, nil), notes: []string{`protected: group add left out (the rules put anna into it): protected by username == "anna"`}, class: diff.Skipped},

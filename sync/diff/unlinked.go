@@ -71,6 +71,8 @@ func (d *Decider) match(c *Case, out *Decision) {
 		out.note(plan.NoteInvalid, c, fmt.Sprintf("matches %s, whose record cannot be used: %s", who, account.Problem))
 	case Guarded(candidate.Record) != "":
 		out.note(plan.NoteProtected, c, fmt.Sprintf("matches %s, which is never linked automatically (%s); to link it all the same: %s", who, Guarded(candidate.Record), command))
+	case c.Source.Protected != "":
+		out.note(plan.NoteProtected, c, fmt.Sprintf("matches %s, and is never linked automatically (protected by %s); to link it all the same: %s", who, c.Source.Protected, command))
 	case actions.Link == rules.Report:
 		out.note(plan.NoteMatch, c, fmt.Sprintf("matches %s; link it with %s", who, command))
 	case actions.Link == rules.LinkTrusted && told && !verified:

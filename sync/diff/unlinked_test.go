@@ -172,6 +172,17 @@ func TestAMatchWithoutALink(t *testing.T) {
 			class: diff.Skipped,
 		},
 		{
+			name: "is never linked when a rule protects the source's account, also where every match is linked",
+			change: func(s *scene) {
+				s.sync.Protect = []string{`department == "Board"`}
+				s.sync.Actions.Link = rules.LinkAny
+			},
+			of: func(s *scene) diff.Case {
+				return diff.Case{Source: s.source(with("department", "Board")), Candidates: candidate(s)}
+			},
+			notes: []string{"protected: matches anna (id t1, by email), and is never linked automatically (protected by department == \"Board\"); to link it all the same: `rollcall link staff-to-website s1 t1`"}, class: diff.Skipped,
+		},
+		{
 			name:   "is never linked when a rule protects it, also where every match is linked",
 			change: func(s *scene) { s.sync.Actions.Link = rules.LinkAny },
 			of:     matching(func(c *diff.Candidate) { c.Record.Protected = `username == "anna"` }),

@@ -123,6 +123,7 @@ func (w *world) draft(ctx context.Context, o plan.Operation) (*apply.Draft, erro
 		d.Link.Claim = state.Held
 	}
 	settleDeactivation(c, &d.Link)
+	settleProtection(c, &d.Link)
 	if c.Source != nil {
 		d.Link.SourceID, d.Link.SourceLabel = c.Source.Account.ID, c.Source.Account.Label()
 		d.Source = &c.Source.Account

@@ -19,7 +19,7 @@ func linkView(link state.Link) *diff.Link {
 		SourceID: link.SourceID, TargetID: link.TargetID, SourceLabel: link.SourceLabel, TargetLabel: link.TargetLabel,
 		Held: link.Claim == state.Held, Ours: !link.DeactivatedAt.IsZero(), Since: link.DeactivatedAt, RememberedGroups: link.RememberedGroups,
 		Attributes: make(map[string]diff.Pair, len(link.Base.Attributes)), Groups: link.Base.Groups,
-		SourceStatus: link.Base.SourceStatus, TargetStatus: link.Base.TargetStatus,
+		SourceStatus: link.Base.SourceStatus, TargetStatus: link.Base.TargetStatus, Protected: link.Protected,
 	}
 	for name, pair := range link.Base.Attributes {
 		view.Attributes[name] = diff.Pair(pair)
@@ -148,6 +148,7 @@ func (w *world) kept(c diff.Case, link state.Link, decision diff.Decision) (_ st
 		link.Claim = state.Held
 	}
 	changed = settleDeactivation(c, &link) || changed
+	changed = settleProtection(c, &link) || changed
 	link.SourceHash, link.TargetHash, link.Rules = 0, 0, w.rules
 	if decision.InStep && c.Source != nil && c.Target != nil && !w.direct && len(c.LedElsewhere) == 0 {
 		link.SourceHash = w.source.HashAt(w.source.Position(link.SourceID))
@@ -169,6 +170,15 @@ func (w *world) kept(c diff.Case, link state.Link, decision diff.Decision) (_ st
 	}
 	before.SourceHash, before.TargetHash, before.Rules = link.SourceHash, link.TargetHash, link.Rules
 	return link, changed || link.LinkHead != before
+}
+
+// settleProtection remembers what protects the source account, for the day when it is not there to be asked.
+func settleProtection(c diff.Case, link *state.Link) (changed bool) {
+	if c.Source == nil || c.Source.Account.Problem != "" || c.Source.Protected == link.Protected {
+		return false
+	}
+	link.Protected = c.Source.Protected
+	return true
 }
 
 // tally gives a source account its class.

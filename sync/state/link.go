@@ -69,7 +69,9 @@ type Link struct {
 	DeactivatedBy string
 	// RememberedGroups are the target groups to restore on activation.
 	RememberedGroups []string
-	Base             Base
+	// Protected is the protect expression that held for the source account when it was last read; empty where none did.
+	Protected string
+	Base      Base
 }
 
 // Base is what both sides agreed on.

@@ -14,7 +14,7 @@ const headColumns = `l.source_id, l.target_id, l.source_hash, l.target_hash, l.r
 	l.suspected_since`
 
 const selectLinks = "SELECT " + headColumns + `, l.sync, l.source_label, l.target_label, d.source_directory, d.target_directory,
-	d.origin, d.created_at, d.created_run, d.deactivated_by, d.remembered_groups, d.base
+	d.origin, d.created_at, d.created_run, d.deactivated_by, d.remembered_groups, d.protected, d.base
 	FROM links l JOIN link_details d ON d.id = l.detail `
 
 // Links calls each for the head of every link of a sync in byte order of the source id, as they were when it began: what
@@ -279,7 +279,7 @@ func (r *linkRow) head() []any {
 func (r *linkRow) rest() []any {
 	return []any{
 		&r.sync, &r.SourceLabel, &r.TargetLabel, &r.sourceDirectory, &r.targetDirectory, &r.Origin, &r.createdAt, &r.CreatedRun,
-		&r.DeactivatedBy, &r.groups, &r.base,
+		&r.DeactivatedBy, &r.groups, &r.Protected, &r.base,
 	}
 }
 
@@ -374,7 +374,7 @@ func (r *linkRow) save(t *tx) error {
 		return r.conflict(t, r.SourceID, target)
 	}
 	if _, err := t.exec(`UPDATE link_details SET source_directory = ?, target_directory = ?, origin = ?,
-		created_at = ?, created_run = ?, deactivated_by = ?, remembered_groups = ?, base = ? WHERE id = ?`,
+		created_at = ?, created_run = ?, deactivated_by = ?, remembered_groups = ?, protected = ?, base = ? WHERE id = ?`,
 		append(r.detailValues(), detail)...); err != nil {
 		return err
 	}
@@ -394,7 +394,7 @@ func (r *linkRow) insert(t *tx) error {
 		return err
 	}
 	result, err := t.exec(`INSERT INTO link_details (source_directory, target_directory, origin, created_at, created_run,
-		deactivated_by, remembered_groups, base) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, r.detailValues()...)
+		deactivated_by, remembered_groups, protected, base) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`, r.detailValues()...)
 	if err != nil {
 		return err
 	}
@@ -410,7 +410,7 @@ func (r *linkRow) insert(t *tx) error {
 
 func (r *linkRow) detailValues() []any {
 	return []any{
-		r.sourceDirectory, r.targetDirectory, string(r.Origin), r.createdAt, r.CreatedRun, r.DeactivatedBy, r.groups, r.base,
+		r.sourceDirectory, r.targetDirectory, string(r.Origin), r.createdAt, r.CreatedRun, r.DeactivatedBy, r.groups, r.Protected, r.base,
 	}
 }
 

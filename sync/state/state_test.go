@@ -57,7 +57,7 @@ func newLink(source, target string) Link {
 			DeactivatedAt: start.Add(time.Nanosecond), MissingRuns: 2, SuspectedSince: start.Add(time.Hour),
 		},
 		SourceLabel: "label of " + source, TargetLabel: "label of " + target, Origin: OriginMatched, CreatedAt: start, CreatedRun: "run1",
-		DeactivatedBy: "run2", RememberedGroups: []string{"editor", "author"},
+		DeactivatedBy: "run2", RememberedGroups: []string{"editor", "author"}, Protected: `department == "Board"`,
 		Base: Base{
 			Attributes: map[string]Pair{
 				"email":    {directory.Text("Anna@example.com"), directory.Text("anna@example.com")},

@@ -2,6 +2,7 @@ package state
 
 import (
 	"context"
+	"encoding/hex"
 	"io/fs"
 	"path/filepath"
 	"strconv"
@@ -19,6 +20,8 @@ func TestAnOlderStateIsUpgradedWithItsJournal(t *testing.T) {
 		"INSERT INTO "+versionTable+" (version_id, is_applied) VALUES (0, 1), (1, 1)",
 		string(first),
 		"INSERT INTO names (id, name) VALUES (1, '"+staff+"'), (2, 'rules')",
+		`INSERT INTO link_details VALUES (1, 1, 1, 'created', 1, 'run1', '', '', x'`+hex.EncodeToString(Base{}.appendBinary(nil))+`')`,
+		`INSERT INTO links VALUES (1, 's1', 't1', 1, 7, 8, 2, 0, 0, 0, 0, 'Anna', 'anna')`,
 		`INSERT INTO runs VALUES (1, 'run1', 1, 'command', 1, 2, 'ok', 2, 1, 3, 3, '{}'), (2, 'run2', 1, 'command', 3, 0, '', 2, 0, 0, 0, '')`,
 		`INSERT INTO entries VALUES (1, 1, 1, 'target', 'create', 's1', '', 'Anna', '{"before":1}', 1, 2, 'done', '', '{"id":"t1"}'),
 			(1, 2, 1, 'target', 'update', 's2', 't2', 'Bert', '{"before":2}', 1, 2, 'failed', 'refused', ''),
@@ -33,6 +36,12 @@ func TestAnOlderStateIsUpgradedWithItsJournal(t *testing.T) {
 		if e.Run == "run1" && e.Seq == 1 && (string(e.Stored) != `{"id":"t1"}` || e.Result != ResultDone || string(e.Operation) != `{"before":1}`) {
 			t.Errorf("entry %+v", e)
 		}
+	}
+	// Each pair is looked at once more: until then nothing says who is protected.
+	link, err := db.LinkBySource(ctx, staff, "s1")
+	must(t, err)
+	if link.TargetID != "t1" || link.Protected != "" || link.SourceHash != 0 || link.TargetHash != 0 {
+		t.Errorf("link %+v", link)
 	}
 	pending, err := db.Pending(ctx, staff)
 	must(t, err)
