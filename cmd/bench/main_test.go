@@ -39,14 +39,14 @@ func TestRowsWithoutServers(t *testing.T) {
 		}
 	}
 	folder := t.TempDir()
-	measure := func() (out string) {
-		code, out, talk := start(t, "-binary", binary, "-folder", folder, "-rows", "4,5,6", "-sizes", "100,250")
+	measure := func(rows string) (out string) {
+		code, out, talk := start(t, "-binary", binary, "-folder", folder, "-rows", rows, "-sizes", "100,250")
 		if code != 0 {
 			t.Fatalf("exit code %d\n%s%s", code, out, talk)
 		}
 		return out
 	}
-	out := measure()
+	out := measure("4,5,6")
 	for _, want := range []string{
 		"plan of 100, nothing changed", "plan of 250, nothing changed", "plan of 100, 1 % changed", "plan of 250, 1 % changed", "time of one person in a plan of 250",
 		"import of 250 from a file", "state of one person of 250", "plan of 10 groups, 2,500 memberships", "mapping and diff of one membership",
@@ -69,11 +69,15 @@ func TestRowsWithoutServers(t *testing.T) {
 	}
 
 	made := modified(t, folder)
-	out = measure()
+	out = measure("4,6")
 	for _, l := range first {
+		if l.Row == 5 {
+			continue
+		}
 		// The same line of the second run shows the ratio of the first.
-		at := strings.Index(out, l.What)
-		if at < 0 || !strings.Contains(strings.SplitN(out[at:], "\n", 2)[0], fmt.Sprintf("%.2f", l.Ratio)) {
+		_, found, _ := strings.Cut(out, l.What)
+		found, _, _ = strings.Cut(found, "\n")
+		if !strings.Contains(found, fmt.Sprintf("  %.2f", l.Ratio)) {
 			t.Errorf("the second table does not compare %q with %.2f:\n%s", l.What, l.Ratio, out)
 		}
 	}
@@ -91,7 +95,7 @@ func TestRowsWithoutServers(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	measure()
+	measure("6")
 	if again := modified(t, folder); again == made {
 		t.Error("worlds with the tables of another release were used")
 	}

@@ -17,7 +17,8 @@ import (
 	targets "github.com/rollcall-sync/rollcall/targets/all"
 )
 
-// commandRead lists both sides of a configuration at the same time and drops what comes: what a plan cannot do without.
+// commandRead lists both sides of a configuration at the same time and drops what comes: what a plan cannot do without. It
+// runs with Go's own setting of the garbage collector, so that what the program pays for less memory shows in the ratio.
 const commandRead = "read"
 
 func readCommand(ctx context.Context, arguments []string, talk io.Writer) int {
