@@ -18,6 +18,8 @@ import (
 type creation struct {
 	call call
 	body payload
+	// email is the address that the answer must have.
+	email string
 	// keys are what no other write may hold meanwhile.
 	keys []string
 }
@@ -56,7 +58,7 @@ func (s *site) prepare(ctx context.Context, request directory.CreateRequest) (cr
 		}
 	}
 	k.body = body
-	return creation{call: k, body: body, keys: []string{"username " + users.Fold(username), "email " + users.Fold(email)}}, nil
+	return creation{call: k, body: body, email: email, keys: []string{"username " + users.Fold(username), "email " + users.Fold(email)}}, nil
 }
 
 // CreateAccount implements [directory.Creator]. WordPress mails nobody.
@@ -78,14 +80,24 @@ func (s *site) create(ctx context.Context, c creation) (directory.Account, error
 	if err != nil {
 		return directory.Account{}, err
 	}
-	return s.created(c, a)
+	return s.created(ctx, c, a)
 }
 
 // created reads the answer to a creation.
-func (s *site) created(c creation, a answer) (directory.Account, error) {
+func (s *site) created(ctx context.Context, c creation, a answer) (directory.Account, error) {
 	account, err := s.stored(c.call, a, "")
 	if err != nil {
 		return directory.Account{}, err
+	}
+	if got := account.Attributes.Text(directory.Email); users.Fold(got) != users.Fold(c.email) {
+		return directory.Account{}, s.client.fail(c.call, &directory.Error{
+			Kind: directory.UnknownOutcome, Err: fmt.Errorf("the site answered with another account (%s, id %s)", account.Label(), account.ID),
+			Remedy: "look for a plugin or cache that answers in the place of WordPress",
+		})
+	}
+	if account.Privileged != "" {
+		k := s.change(c.call.op, account.ID, nil)
+		return account, s.takeBack(ctx, k, account.Groups, []string{s.rules.DefaultRole}, account)
 	}
 	return account, s.kept(c.call, a, c.body)
 }
@@ -186,7 +198,7 @@ func (s *site) createBatch(ctx context.Context, todo []creation, part []int, res
 		}
 		one := answer{status: got.Responses[n].Status, header: http.Header{}, body: got.Responses[n].Body}
 		if results[i].Err = s.client.judge(todo[i].call, one); results[i].Err == nil {
-			results[i].Account, results[i].Err = s.created(todo[i], one)
+			results[i].Account, results[i].Err = s.created(ctx, todo[i], one)
 		} else if errors.Is(results[i].Err, directory.Unsupported) {
 			left = append(left, i)
 		}

@@ -72,17 +72,21 @@ func TestTheNumberOfRequestsOfEachCall(t *testing.T) {
 			_, err := s.UpdateAccount(t.Context(), directory.UpdateRequest{ID: id, Set: directory.Attributes{directory.Nickname: directory.Text("x")}})
 			return err
 		}},
+		{"update an address", 2, func() error {
+			_, err := s.UpdateAccount(t.Context(), directory.UpdateRequest{ID: id, Set: directory.Attributes{directory.Email: directory.Text("moved@example.com")}})
+			return err
+		}},
 		{"change roles", 2, func() error {
 			return s.ChangeGroups(t.Context(), directory.GroupsRequest{Account: id, Add: []string{"member"}})
 		}},
 		{"change roles to what they are", 1, func() error {
 			return s.ChangeGroups(t.Context(), directory.GroupsRequest{Account: id, Add: []string{"member"}})
 		}},
-		{"the first deactivation asks who we are", 4, func() error {
+		{"the first deactivation asks who we are", 5, func() error {
 			_, err := s.SetStatus(t.Context(), directory.StatusRequest{ID: id, Status: directory.StatusInactive})
 			return err
 		}},
-		{"deactivate", 3, func() error {
+		{"deactivate", 4, func() error {
 			_, err := s.SetStatus(t.Context(), directory.StatusRequest{ID: "18", Status: directory.StatusInactive})
 			return err
 		}},
@@ -90,7 +94,7 @@ func TestTheNumberOfRequestsOfEachCall(t *testing.T) {
 			_, err := s.SetStatus(t.Context(), directory.StatusRequest{ID: id, Status: directory.StatusActive})
 			return err
 		}},
-		{"delete", 1, func() error { return s.DeleteAccount(t.Context(), id) }},
+		{"delete", 2, func() error { return s.DeleteAccount(t.Context(), id) }},
 	} {
 		before := s.Requests()
 		f.sent()

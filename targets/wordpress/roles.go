@@ -203,6 +203,9 @@ func (s *site) ChangeGroups(ctx context.Context, request directory.GroupsRequest
 	if err != nil {
 		return err
 	}
+	if err := users.Spared(now); err != nil {
+		return s.client.fail(k, err)
+	}
 	if now.Problem != "" {
 		// Roles that were not read would be lost.
 		return s.client.fail(k, &directory.Error{Kind: directory.Auth, Err: errors.New(now.Problem), Remedy: editRemedy})
@@ -232,6 +235,9 @@ func (s *site) ChangeGroups(ctx context.Context, request directory.GroupsRequest
 	account, err := s.write(ctx, k, request.Account, nil)
 	if err != nil {
 		return err
+	}
+	if account.Privileged != "" {
+		return s.takeBack(ctx, k, users.Without(want, now.Groups), now.Groups, account)
 	}
 	if len(users.Without(want, account.Groups)) > 0 || len(users.Without(account.Groups, want)) > 0 {
 		return s.client.fail(k, &directory.Error{

@@ -83,7 +83,7 @@ func TestAPrivilegedRoleIsNotGiven(t *testing.T) {
 	if len(f.users) != 3 || !slices.Equal(u.roles, []string{"author"}) || len(off.roles) != 0 {
 		t.Errorf("%d users, %q, %q", len(f.users), u.roles, off.roles)
 	}
-	free := openAt(t, address, "privileged_roles", []string{})
+	free := openAt(t, address, "privileged_roles", []string{}, "privileged_capabilities", []string{})
 	if err := free.ChangeGroups(t.Context(), directory.GroupsRequest{Account: "2", Add: []string{"administrator"}}); err != nil || len(u.roles) != 2 {
 		t.Errorf("a role that is not called privileged: %v, %q", err, u.roles)
 	}

@@ -52,6 +52,9 @@ func (s *site) deactivate(ctx context.Context, k call, id string) (directory.Acc
 	if err := s.notSelf(ctx, k, id); err != nil {
 		return directory.Account{}, err
 	}
+	if _, err := s.spared(ctx, k, id); err != nil {
+		return directory.Account{}, err
+	}
 	body := payload{"roles": []string{}, "password": password()}
 	if s.rules.Flag.Key != "" {
 		if err := s.putMeta(ctx, k, body, s.rules.Flag.Key, directory.Text(s.rules.Flag.Off)); err != nil {
@@ -76,6 +79,31 @@ func (s *site) deactivate(ctx context.Context, k call, id string) (directory.Acc
 	return account, s.dropPasswords(ctx, k.op, id)
 }
 
+// spared reads an account before it is written, and refuses where it has become privileged since it was listed: in a long run
+// there may be an hour between the two.
+func (s *site) spared(ctx context.Context, k call, id string) (directory.Account, error) {
+	now, err := s.read(ctx, k.op, id)
+	if err != nil {
+		return now, err
+	}
+	if err := users.Spared(now); err != nil {
+		return now, s.client.fail(k, err)
+	}
+	return now, nil
+}
+
+// takeBack undoes roles that have made an account privileged.
+func (s *site) takeBack(ctx context.Context, k call, given, before []string, account directory.Account) error {
+	k.body = payload{"roles": before}
+	if _, err := s.write(ctx, k, account.ID, nil); err != nil {
+		return s.client.fail(k, &directory.Error{
+			Kind: directory.Invalid, Err: fmt.Errorf("the roles %s make the account privileged (%s), and they could not be taken back: %w", users.Quoted(given), account.Privileged, err),
+			Remedy: "take them away in WordPress",
+		})
+	}
+	return s.client.fail(k, users.Overgranted(given, account))
+}
+
 // dropPasswords deletes all application passwords of an account. A site without them has none to delete: switched off, or
 // their route removed by a plugin, which the check reports.
 func (s *site) dropPasswords(ctx context.Context, op, id string) error {
@@ -89,7 +117,7 @@ func (s *site) dropPasswords(ctx context.Context, op, id string) error {
 }
 
 func (s *site) activate(ctx context.Context, k call, request directory.StatusRequest) (directory.Account, error) {
-	now, err := s.read(ctx, k.op, request.ID)
+	now, err := s.spared(ctx, k, request.ID)
 	if err != nil {
 		return now, err
 	}
@@ -116,6 +144,9 @@ func (s *site) activate(ctx context.Context, k call, request directory.StatusReq
 	account, err := s.write(ctx, k, request.ID, body)
 	if err != nil {
 		return account, err
+	}
+	if account.Privileged != "" {
+		return account, s.takeBack(ctx, k, roles, now.Groups, account)
 	}
 	if missing := users.Without(roles, account.Groups); len(missing) > 0 || account.Status != directory.StatusActive {
 		return account, s.client.fail(k, &directory.Error{

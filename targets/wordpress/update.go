@@ -54,6 +54,12 @@ func (s *site) UpdateAccount(ctx context.Context, request directory.UpdateReques
 		return directory.Account{}, s.client.fail(k, &directory.Error{Kind: directory.Retryable, Err: err})
 	}
 	defer release()
+	if moves {
+		// With the address goes the way to a new password.
+		if now, err := s.spared(ctx, k, request.ID); err != nil {
+			return now, err
+		}
+	}
 	account, err := s.write(ctx, k, request.ID, body)
 	if err != nil {
 		return account, err
@@ -81,6 +87,9 @@ func (s *site) DeleteAccount(ctx context.Context, id string) error {
 	}
 	k := call{method: http.MethodDelete, route: userRoute(id), query: url.Values{"force": {"true"}, "reassign": {heir}}, op: op, record: id}
 	if err := s.notSelf(ctx, k, id); err != nil {
+		return err
+	}
+	if _, err := s.spared(ctx, k, id); err != nil {
 		return err
 	}
 	var result struct {

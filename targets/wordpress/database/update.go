@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/rollcall-sync/rollcall/sync/directory"
+	"github.com/rollcall-sync/rollcall/targets/wordpress/users"
 )
 
 // edit runs work on one account whose rows are locked, and returns the account as stored afterwards.
@@ -26,6 +27,10 @@ func (w *website) edit(ctx context.Context, k task, id string, work func(ctx con
 		if err := e.load(ctx, n); err != nil {
 			return err
 		}
+		// It may have become privileged since it was listed, and nobody can change that while its rows are locked.
+		if err := users.Spared(w.account(f, r, e.person, nil)); err != nil {
+			return err
+		}
 		if err := work(ctx, e); err != nil {
 			return err
 		}
@@ -33,6 +38,9 @@ func (w *website) edit(ctx context.Context, k task, id string, work func(ctx con
 			return err
 		}
 		account = w.account(f, r, e.person, nil)
+		if account.Privileged != "" { // the transaction is taken back
+			return users.Overgranted(account.Groups, account)
+		}
 		return nil
 	})
 	return account, w.server.fail(k, err)

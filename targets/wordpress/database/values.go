@@ -223,6 +223,9 @@ func (w *website) grantable(r roles, wanted []string) error {
 				Remedy: "name a role that the site has (its key, not its title)",
 			}
 		}
+		if why := w.rules.Privileges.Of([]string{role}, r.all(array{{key: role, raw: "b:1;"}})); why != "" {
+			return users.Overgranted([]string{role}, directory.Account{Privileged: why})
+		}
 	}
 	return nil
 }

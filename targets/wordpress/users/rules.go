@@ -1,6 +1,8 @@
 package users
 
 import (
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -109,4 +111,23 @@ func (f Flag) Locked(value directory.Value) bool {
 // IsTrue reports whether the text is one of those that stand for true.
 func IsTrue(text string) bool {
 	return slices.Contains([]string{"1", "true", "yes", "on"}, strings.ToLower(text))
+}
+
+// Spared refuses to write an account that is privileged now, also where it was not yet when it was listed; nil for others.
+func Spared(account directory.Account) *directory.Error {
+	if account.Privileged == "" {
+		return nil
+	}
+	return &directory.Error{
+		Kind: directory.Invalid, Err: errors.New("not written: it is privileged now (" + account.Privileged + ")"),
+		Remedy: "take its rights away in WordPress, if it is not to have them",
+	}
+}
+
+// Overgranted refuses roles that have turned out to make an account privileged; what was given has been taken back.
+func Overgranted(given []string, account directory.Account) *directory.Error {
+	return &directory.Error{
+		Kind: directory.Unsupported, Err: fmt.Errorf("the roles %s are not given: they make the account privileged (%s), and Rollcall could never take them away again", Quoted(given), account.Privileged),
+		Remedy: "give the role in WordPress, or leave its capabilities out of privileged_capabilities",
+	}
 }
