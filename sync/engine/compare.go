@@ -52,7 +52,7 @@ func (w *world) walkLinks(ctx context.Context) (look, suspects []string, err err
 			w.inTarget[target] = true
 			w.linkedTargets++
 		}
-		if w.direct && source < 0 && !w.gone[head.SourceID] {
+		if w.direct && source < 0 && !w.missing[head.SourceID] {
 			return // the account of somebody else, which only holds a value that is wanted
 		}
 		if source >= 0 && target >= 0 && w.inStep(head, source, target) {

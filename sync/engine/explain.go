@@ -155,7 +155,7 @@ func (w *world) linkOf(ctx context.Context, source *diff.Record) (*state.Link, e
 	if source != nil {
 		ids = append(ids, source.Account.ID)
 	}
-	for _, id := range append(ids, sortedKeys(w.gone)...) {
+	for _, id := range append(ids, sortedKeys(w.missing)...) {
 		link, err := w.engine.options.State.LinkBySource(ctx, w.sync.Name, id)
 		if err == nil {
 			return &link, nil

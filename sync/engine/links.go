@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/rollcall-sync/rollcall/sync/directory"
+	"github.com/rollcall-sync/rollcall/sync/plan"
 	"github.com/rollcall-sync/rollcall/sync/state"
 )
 
@@ -22,11 +23,11 @@ func (e *Engine) Link(ctx context.Context, job Job, source, target string) (stat
 		return state.Link{}, err
 	}
 	defer w.discard()
-	from, err := w.pick(ctx, job.Source, source)
+	from, err := w.pick(ctx, job.Source, plan.Source, source)
 	if err != nil {
 		return state.Link{}, err
 	}
-	to, err := w.pick(ctx, job.Target, target)
+	to, err := w.pick(ctx, job.Target, plan.Target, target)
 	if err != nil {
 		return state.Link{}, err
 	}
@@ -69,11 +70,15 @@ func takeOver(link *state.Link, account directory.Account, from state.Link) {
 
 // stillThere refuses to take an account away from a source account that exists.
 func (w *world) stillThere(ctx context.Context, old state.Link) error {
-	_, gone, err := w.lookUp(ctx, w.job.Source, []string{old.SourceID}, nil, "")
+	_, missing, err := w.lookUp(ctx, w.job.Source, plan.Source, []string{old.SourceID}, nil, "")
 	if err != nil {
 		return err
 	}
-	if !gone[old.SourceID] {
+	if doubt := w.listed[plan.Source].Failed(); doubt != "" {
+		return fmt.Errorf("%s is linked to %s (id %s), and whether they still exist in %s cannot be told: %s; `rollcall unlink %s %s` first", orID(old.TargetLabel, old.TargetID),
+			orID(old.SourceLabel, old.SourceID), old.SourceID, w.sourceSide.Name, doubt, w.sync.Name, old.SourceID)
+	}
+	if !missing[old.SourceID] {
 		return fmt.Errorf("%s is linked to %s (id %s), who still exists in %s; `rollcall unlink %s %s` first", orID(old.TargetLabel, old.TargetID),
 			orID(old.SourceLabel, old.SourceID), old.SourceID, w.sourceSide.Name, w.sync.Name, old.SourceID)
 	}
@@ -81,9 +86,9 @@ func (w *world) stillThere(ctx context.Context, old state.Link) error {
 }
 
 // pick returns the one account of a directory that answers to a name.
-func (w *world) pick(ctx context.Context, d directory.Directory, who string) (directory.Account, error) {
+func (w *world) pick(ctx context.Context, d directory.Directory, side plan.Side, who string) (directory.Account, error) {
 	name := d.Describe().Name
-	found, _, err := w.lookUp(ctx, d, []string{who}, []string{directory.Username, directory.Email}, who)
+	found, _, err := w.lookUp(ctx, d, side, []string{who}, []string{directory.Username, directory.Email}, who)
 	switch {
 	case err != nil:
 		return directory.Account{}, err

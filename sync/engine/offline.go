@@ -48,7 +48,7 @@ func (w *world) readKept(ctx context.Context, who string) (from string, err erro
 	if err := kept.readOne(ctx); err != nil {
 		return "", err
 	}
-	w.source, w.target, w.direct, w.gone, w.targetGone = kept.source, kept.target, true, kept.gone, kept.targetGone
+	w.source, w.target, w.direct, w.gone, w.targetGone, w.missing = kept.source, kept.target, true, kept.gone, kept.targetGone, kept.missing
 	return fmt.Sprintf("the listings of %s (%s) and %s (%s), with what was written since", w.sourceSide.Name,
 		source.TakenAt.Local().Format(time.DateTime), w.targetSide.Name, target.TakenAt.Local().Format(time.DateTime)), nil
 }

@@ -61,6 +61,9 @@ func (w *world) run(ctx context.Context, report *Report, lease *state.Lease) err
 		if err := w.accept(ctx, report); err != nil {
 			return err
 		}
+		if err := w.countLosses(ctx); err != nil {
+			return err
+		}
 		w.engine.options.Log.Info("plan made", "sync", w.sync.Name, "run", report.Run, "operations", w.plan.Operations.Len())
 		result, broken = w.apply(ctx, report.Run, lease, pairs)
 	}
@@ -154,6 +157,11 @@ func (w *world) finish(report *Report, runErr error) error {
 	}
 	// A refused run is no measure of the usual size: a listing that shrinks night by night would move the band with it.
 	complete := runErr == nil && report.Status != StatusRefused && !w.direct && w.source != nil && w.target != nil && w.source.Certificate.Complete && w.target.Certificate.Complete
+	if complete {
+		if err := w.forgetLosses(context.Background()); err != nil {
+			return err
+		}
+	}
 	targetCount := report.Counts.TargetRead + report.Counts.Created - report.Counts.Deleted
 	return w.engine.options.State.FinishRun(context.Background(), state.Run{
 		ID: report.Run, Sync: report.Sync, Trigger: report.Trigger, StartedAt: w.started, FinishedAt: w.engine.options.Now(), Status: string(report.Status),

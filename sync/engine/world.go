@@ -42,8 +42,10 @@ type world struct {
 	direct      bool // one person, looked up directly
 	gone        map[string]bool
 	targetGone  map[string]bool
-	asked       map[string]bool // see provenGone
-	faulty      map[uint64]bool // pairs with operations that count as failed for their record, by PairHash
+	missing     map[string]bool                    // see findSource
+	listed      map[plan.Side]snapshot.Certificate // of listings that stood in for look-ups
+	asked       map[string]bool                    // see provenGone
+	faulty      map[uint64]bool                    // pairs with operations that count as failed for their record, by PairHash
 	linkedCount int
 
 	// recovered are links that an earlier run was about to make when it died, by source id; settled are the outcomes
@@ -77,7 +79,7 @@ type world struct {
 func (e *Engine) open(ctx context.Context, job Job) (*world, error) {
 	w := &world{
 		engine: e, job: job, sync: job.Sync, started: e.options.Now(), newGroups: make(map[string]int), scratch: snapshot.NewScratch(e.options.Snapshots),
-		gone: make(map[string]bool), targetGone: make(map[string]bool), asked: make(map[string]bool), faulty: make(map[uint64]bool), recovered: make(map[string]state.Link), unclear: make(map[string]bool),
+		gone: make(map[string]bool), targetGone: make(map[string]bool), missing: make(map[string]bool), listed: make(map[plan.Side]snapshot.Certificate), asked: make(map[string]bool), faulty: make(map[uint64]bool), recovered: make(map[string]state.Link), unclear: make(map[string]bool),
 		sourceSide: job.Source.Describe(), targetSide: job.Target.Describe(),
 	}
 	w.plan = plan.Plan{Sync: job.Sync.Name, Operations: plan.NewList(w.scratch), Notes: []plan.Note{}}
@@ -215,31 +217,39 @@ func (w *world) readAll(ctx context.Context) error {
 }
 
 func (w *world) readSide(ctx context.Context, d directory.Directory, side plan.Side) (*snapshot.Snapshot, error) {
-	last, err := w.engine.options.State.LastGood(ctx, w.sync.Name)
-	if err != nil && !errors.Is(err, state.ErrNotFound) {
+	expect, err := w.expectation(ctx, d, side)
+	if err != nil {
 		return nil, err
 	}
-	options := snapshot.Options{
-		Folder: w.engine.options.Snapshots, Now: w.engine.options.Now,
-		Expect: snapshot.Expectation{LastCount: -1, Linked: w.linkedCount, Trust: slices.Contains(w.job.TrustSize, d.Describe().Name)},
-	}
+	options := snapshot.Options{Folder: w.engine.options.Snapshots, Now: w.engine.options.Now, Expect: expect}
 	stage := StageReadSource
 	if side == plan.Source {
 		options.Attributes, options.Groups = w.mapping.SourceAttributes(), w.sourceGroupNeed()
-		if err == nil {
-			options.Expect.LastCount = last.SourceRead
-		}
 	} else {
 		stage = StageReadTarget
 		options.Attributes, options.Groups = w.mapping.TargetAttributes(), w.targetGroupNeed()
-		if err == nil {
-			options.Expect.LastCount = last.TargetRead
-		}
 	}
 	if w.job.Progress != nil {
 		options.Progress = func(read, total int) { w.job.Progress(Progress{Stage: stage, Done: read, Total: total}) }
 	}
 	return snapshot.Read(ctx, d, options)
+}
+
+// expectation is what the last complete run tells about the size of a directory.
+func (w *world) expectation(ctx context.Context, d directory.Directory, side plan.Side) (snapshot.Expectation, error) {
+	expect := snapshot.Expectation{LastCount: -1, Linked: w.linkedCount, Trust: slices.Contains(w.job.TrustSize, d.Describe().Name)}
+	last, err := w.engine.options.State.LastGood(ctx, w.sync.Name)
+	switch {
+	case errors.Is(err, state.ErrNotFound):
+		return expect, nil
+	case err != nil:
+		return expect, err
+	case side == plan.Source:
+		expect.LastCount = last.SourceRead
+	default:
+		expect.LastCount = last.TargetRead
+	}
+	return expect, nil
 }
 
 // sourceGroupNeed says which memberships of the source the rules look at.
@@ -310,12 +320,16 @@ func (w *world) judge(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	before, err := w.lostBefore(ctx)
+	if err != nil {
+		return err
+	}
 	command := w.job.ApproveCommand
 	if command == "" {
 		command = "rollcall sync " + w.sync.Name + " --approve"
 	}
 	w.verdict = guard.Judge(guard.Input{
-		Plan: &w.plan, Limits: w.sync.Limits, Linked: w.linkedCount, UsualRemovals: usual, RulesChanged: changed, Moved: moved,
+		Plan: &w.plan, Limits: w.sync.Limits, Linked: w.linkedCount, UsualRemovals: usual, LostBefore: before, RulesChanged: changed, Moved: moved,
 		Guarded: w.guarded, Approved: w.approved, Approve: command,
 	})
 	if w.verdict.Token != "" {

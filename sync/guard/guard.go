@@ -21,6 +21,8 @@ type Input struct {
 	Linked int
 	// UsualRemovals are the accounts that lost access in each of the last runs, for comparison.
 	UsualRemovals []int
+	// LostBefore are the accounts, as LossKey names them, that lost access in runs of one person since the last whole run.
+	LostBefore []string
 	// RulesChanged says since which run the scope or the rules are different; empty when they are the same, or on a
 	// first run.
 	RulesChanged string
@@ -97,6 +99,9 @@ type sums struct {
 	all, losers, created, changed, beyond group
 }
 
+// LossKey names the account that an operation writes to, for Input.LostBefore.
+func LossKey(o plan.Operation) string { return string(o.Side) + "\x00" + o.WrittenID() }
+
 // look reads the plan once.
 func look(in Input) (*sums, error) {
 	s := &sums{}
@@ -104,12 +109,11 @@ func look(in Input) (*sums, error) {
 		if why := lockedOut(in, o); why != "" && s.lockout == "" {
 			s.lockout = fmt.Sprintf("%s of %s would write an account that is never written (%s)", o.Action, o.Account, why)
 		}
-		written := string(o.Side) + "\x00" + o.WrittenID()
 		pair := string(o.Side) + "\x00" + o.SourceID + "\x00" + o.TargetID
 		s.all.add("", o)
 		switch {
 		case o.Action.Loss():
-			s.losers.add(written, o)
+			s.losers.add(LossKey(o), o)
 		case o.Action == plan.Create:
 			s.created.add(pair, o)
 		case o.Action == plan.Update || o.Action == plan.GroupAdd || o.Action == plan.Activate:
@@ -176,14 +180,24 @@ func (g *group) names() string {
 // removals is one budget for every loss of access on either side, counted in accounts.
 func removals(in Input, seen *sums) (Reason, bool) {
 	allowed, limited := in.Limits.Removals.Of(in.Linked)
-	if !limited || seen.losers.n <= max(allowed, in.Limits.RemovalsFloor) {
+	before := 0
+	for _, key := range in.LostBefore {
+		if _, again := seen.losers.who[xxhash.Sum64String(key)]; !again {
+			before++
+		}
+	}
+	if !limited || seen.losers.n == 0 || seen.losers.n+before <= max(allowed, in.Limits.RemovalsFloor) {
 		return Reason{}, true
 	}
 	allows := fmt.Sprintf("%s allows %d", limitOf(in, "removals", in.Limits.Removals), allowed)
 	if in.Limits.RemovalsFloor > allowed {
 		allows += fmt.Sprintf(", limits.removals_floor %d", in.Limits.RemovalsFloor)
 	}
-	message := fmt.Sprintf("%s would lose access, and %s: %s", count(seen.losers.n, "account"), allows, seen.losers.names())
+	message := count(seen.losers.n, "account") + " would lose access"
+	if before > 0 {
+		message += fmt.Sprintf(" after %d in runs of one person since the last whole run", before)
+	}
+	message += fmt.Sprintf(", and %s: %s", allows, seen.losers.names())
 	if usual := usually(in.UsualRemovals); usual != "" {
 		message += "; " + usual
 	}

@@ -48,6 +48,18 @@ func (c *Certificate) Contradict(what string) {
 	c.add(ClauseWitness, false, what, "the directory leaves accounts out of its listing; check the rights of the account that Rollcall signs in with, then run again")
 }
 
+// JudgeCount judges the number of accounts that a directory tells, as the size of a listing would be.
+func (c *Certificate) JudgeCount(name string, n int, expect Expectation) {
+	detail, usual := expect.Judge(n)
+	if n == 0 && !usual {
+		detail = "nobody"
+	}
+	c.add(ClauseSize, usual, name+" counts "+detail, trustRemedy(name))
+}
+
+// Doubt adds a clause that failed.
+func (c *Certificate) Doubt(name, detail, remedy string) { c.add(name, false, detail, remedy) }
+
 // Failed returns what failed, as one sentence; empty for a complete listing.
 func (c Certificate) Failed() string {
 	var failed []string
@@ -149,7 +161,11 @@ func (s *Snapshot) judgeCount(facts listingFacts) {
 // judgeSize compares with the last complete listing.
 func (s *Snapshot) judgeSize(expect Expectation) {
 	detail, usual := expect.Judge(s.Len())
-	s.Certificate.add(ClauseSize, usual, detail, fmt.Sprintf("if this is true, say so for one run: --trust-size %s", s.Description.Name))
+	s.Certificate.add(ClauseSize, usual, detail, trustRemedy(s.Description.Name))
+}
+
+func trustRemedy(name string) string {
+	return fmt.Sprintf("if this is true, say so for one run: --trust-size %s", name)
 }
 
 // Judge says whether a number of accounts is within the usual band. Empty is always a failure, unless nothing was expected
