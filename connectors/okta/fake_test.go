@@ -234,11 +234,16 @@ func (f *fake) serve(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// spend takes one request off a limit and tells what is left, as every answer does.
-func (f *fake) spend(w http.ResponseWriter, kind string) bool {
+// turn begins a new minute, where the last is over.
+func (f *fake) turn() {
 	for f.now.Sub(f.minute) >= time.Minute {
 		f.minute, f.used = f.minute.Add(time.Minute), map[string]int{}
 	}
+}
+
+// spend takes one request off a limit and tells what is left, as every answer does.
+func (f *fake) spend(w http.ResponseWriter, kind string) bool {
+	f.turn()
 	bucket := kind
 	size, ok := f.limits[kind]
 	if !ok {

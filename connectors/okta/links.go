@@ -2,7 +2,6 @@ package okta
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -15,6 +14,9 @@ func nextLink(header http.Header) (next string, err error) {
 	for _, line := range header.Values("Link") {
 		for _, link := range splitLinks(line) {
 			address, parameters, ok := strings.Cut(strings.TrimPrefix(link, "<"), ">")
+			if !ok {
+				parameters = link
+			}
 			isNext := strings.Contains(parameters, `rel="next"`) || strings.Contains(parameters, "rel=next")
 			u, err := url.Parse(address)
 			if !ok || err != nil || !strings.HasPrefix(u.Path, "/api/v1/") {
@@ -28,7 +30,7 @@ func nextLink(header http.Header) (next string, err error) {
 				continue
 			}
 			if next != "" && next != u.RequestURI() {
-				return "", fmt.Errorf("the answer names two next pages")
+				return "", errors.New("the answer names two next pages")
 			}
 			next = u.RequestURI()
 		}
