@@ -160,8 +160,8 @@ func (s *store) CountAccounts(ctx context.Context) (int, error) {
 }
 
 // GetAccount returns one record. It reads the file that was listed, so its "no record has this id" is as certain as the
-// file, and no more: what speaks for the file are the certificate of its listing and the usual size. In a file that holds
-// nobody, nobody is proven to be gone but those whom this directory removed itself.
+// file, and no more: what speaks for the file are the certificate of its listing and the usual size. In a file that is
+// doubted (see judge) nobody is proven to be gone but those whom this directory removed itself.
 func (s *store) GetAccount(ctx context.Context, id string) (directory.Account, error) {
 	var account directory.Account
 	err := s.read(ctx, func(x *index, text textReader) error {
@@ -187,10 +187,10 @@ func (s *store) GetAccount(ctx context.Context, id string) (directory.Account, e
 
 // absent is the error for an id that no record has.
 func (s *store) absent(x *index, id string) error {
-	if len(x.rows) == 0 && !s.removed(id) {
+	if x.doubt != "" && !s.removed(id) {
 		return &fault{
-			kind: directory.Retryable, message: "the file holds nobody, which proves nothing about this account",
-			remedy: "export the file again",
+			kind: directory.Retryable, message: "no record has this id, which proves nothing about the account: " + x.doubt,
+			remedy: x.remedy,
 		}
 	}
 	return &fault{kind: directory.NotFound, message: "no record has this id"}

@@ -122,9 +122,13 @@ func TestPartOfALongerAnswerIsDoubted(t *testing.T) {
 		`{"totalResults": 5000, "Resources": [{"id": "1"}]}`, `{"value": [{"id": "1"}], "@odata.nextLink": "https://graph.example.com/x"}`,
 		`{"nextPageToken": "x", "users": [{"id": "1"}]}`,
 	} {
-		page, err := open(t, write(t, "a.json", content), nil).ListAccounts(t.Context(), directory.ListRequest{})
+		d := open(t, write(t, "a.json", content), nil)
+		page, err := d.ListAccounts(t.Context(), directory.ListRequest{})
 		if err != nil || len(page.Accounts) != 1 || page.Doubt == "" || !strings.Contains(page.Remedy, "export") {
 			t.Errorf("%s lists %+v, %v", content, page, err)
+		}
+		if _, err := d.(directory.Getter).GetAccount(t.Context(), "2"); !errors.Is(err, directory.Retryable) || !strings.Contains(err.Error(), page.Doubt) {
+			t.Errorf("%s proves that an account is gone: %v", content, err)
 		}
 	}
 	// An empty one is no empty directory, whatever the administrator says of its size: the count disagrees.
