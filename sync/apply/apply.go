@@ -4,7 +4,7 @@
 //
 // What an error does:
 //
-//	unknown outcome   read back; what is seen there decides
+//	unknown outcome   read back; what is seen there decides; so for an answer that is about another account
 //	not found         a deactivation or deletion counts as done; anything else waits for the next run
 //	throttled         waited for once more than the transport did, then reported
 //	auth              all further operations on that side are left out
@@ -214,6 +214,8 @@ type outcome struct {
 	stored  *directory.Account
 	// readBack is set where stored was looked up after a lost answer.
 	readBack bool
+	// unwritten are attributes of an update that the directory kept as they were, or does not tell.
+	unwritten map[string]bool
 }
 
 // done reports that the directory did something that has to be remembered.
@@ -235,18 +237,38 @@ func (e *executor) record(step []plan.Operation, outcomes []outcome) {
 		default:
 			draft := e.options.Draft(o)
 			o.Groups = e.allGroups(o)
-			out.Link, out.DropLink = draft.done(o, outcomes[i].stored, outcomes[i].readBack, e.options.Run, e.options.Now())
+			out.Link, out.DropLink = draft.done(o, outcomes[i], e.options.Run, e.options.Now())
 			if outcomes[i].stored != nil {
 				out.Stored = storedJSON(*outcomes[i].stored)
 			}
 		}
 		resolved = append(resolved, out)
 	}
-	if err := e.options.Journal.Resolve(context.Background(), resolved...); err != nil {
+	if err := e.options.Journal.Resolve(context.Background(), resolved...); errors.Is(err, state.ErrLinked) {
+		e.resolveEach(step, resolved, outcomes)
+	} else if err != nil {
 		e.fail(err)
 	}
 	for i, o := range step {
 		e.count(o, outcomes[i])
+	}
+}
+
+// resolveEach writes the outcomes of a step one by one. Where an account has another link already, nothing of that operation is
+// saved: it is the account of somebody else, and no more is written to it.
+func (e *executor) resolveEach(step []plan.Operation, resolved []state.Outcome, outcomes []outcome) {
+	for i, out := range resolved {
+		err := e.options.Journal.Resolve(context.Background(), out)
+		if errors.Is(err, state.ErrLinked) {
+			o := step[i]
+			refused := &directory.Error{Kind: directory.Conflict, Op: string(o.Action), Directory: e.directory(o.Side).Describe().Name, Record: o.Account, Err: err}
+			outcomes[i] = outcome{err: refused}
+			e.options.Draft(o).refuse(refused)
+			err = e.options.Journal.Resolve(context.Background(), state.Outcome{Run: out.Run, Seq: out.Seq, Result: state.ResultFailed, Message: refused.Error()})
+		}
+		if err != nil {
+			e.fail(err)
+		}
 	}
 }
 

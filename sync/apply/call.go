@@ -30,7 +30,14 @@ func (e *executor) call(ctx context.Context, step []plan.Operation) []outcome {
 	if errors.Is(err, directory.NotFound) && first.Action.Loss() {
 		return []outcome{{}} // gone is as good as done
 	}
-	return []outcome{{err: err, stored: stored}}
+	if err != nil || stored == nil {
+		return []outcome{{err: err}}
+	}
+	out := e.believe(first, *stored)
+	if errors.Is(out.err, directory.UnknownOutcome) {
+		out = e.readBack(ctx, first, out.err)
+	}
+	return []outcome{out}
 }
 
 // patiently repeats a call that the directory refused for being too fast: it said that it did nothing.
@@ -168,7 +175,9 @@ func (e *executor) createMany(ctx context.Context, step []plan.Operation) []outc
 		case results[i].Err != nil:
 			outcomes[i] = outcome{err: results[i].Err}
 		default:
-			outcomes[i] = outcome{stored: &results[i].Account}
+			if outcomes[i] = e.believe(o, results[i].Account); errors.Is(outcomes[i].err, directory.UnknownOutcome) {
+				outcomes[i] = e.readBack(ctx, o, outcomes[i].err)
+			}
 		}
 	}
 	return outcomes

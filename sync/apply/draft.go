@@ -50,6 +50,13 @@ func (d *Draft) fail() {
 	d.failed = true
 }
 
+// refuse ends the work on a pair whose link cannot be saved.
+func (d *Draft) refuse(err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.Err, d.saved = err, false
+}
+
 // id returns the id of the account on one side, which a creation fills in.
 func (d *Draft) id(side plan.Side) string {
 	d.mu.Lock()
@@ -60,16 +67,30 @@ func (d *Draft) id(side plan.Side) string {
 	return d.Link.TargetID
 }
 
-// done takes the effect of one operation into the link and returns what the journal saves. stored is the written account
-// as the directory stored it; nil where the call returns none. readBack is set where it was looked up after a lost answer, and
-// so tells what was done of what was sent.
-func (d *Draft) done(o plan.Operation, stored *directory.Account, readBack bool, run string, now time.Time) (link *state.Link, drop bool) {
+// value returns an attribute of the account on one side as it was last seen.
+func (d *Draft) value(side plan.Side, attribute string) directory.Value {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	account := d.Target
+	if side == plan.Source {
+		account = d.Source
+	}
+	if account == nil {
+		return directory.Value{}
+	}
+	return account.Attributes[attribute]
+}
+
+// done takes the effect of one operation into the link and returns what the journal saves. The outcome holds the written account
+// as the directory stored it, nil where the call returns none; where it was looked up after a lost answer, it tells what was done
+// of what was sent.
+func (d *Draft) done(o plan.Operation, out outcome, run string, now time.Time) (link *state.Link, drop bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if o.Action == plan.CreateGroup {
 		return nil, false
 	}
-	d.take(o, stored, readBack)
+	d.take(o, out)
 	switch o.Action {
 	case plan.Link:
 		d.Link.Origin, d.Link.CreatedRun, d.Link.Claim = state.Origin(o.Origin), run, state.Held
@@ -105,13 +126,13 @@ func (d *Draft) done(o plan.Operation, stored *directory.Account, readBack bool,
 }
 
 // take remembers what was written and how it was stored.
-func (d *Draft) take(o plan.Operation, stored *directory.Account, readBack bool) {
+func (d *Draft) take(o plan.Operation, out outcome) {
 	wrote, account := &d.wroteTarget, &d.Target
 	if o.Side == plan.Source {
 		wrote, account = &d.wroteSource, &d.Source
 	}
-	if stored != nil {
-		seen := stored.Clone()
+	if out.stored != nil {
+		seen := out.stored.Clone()
 		if *account != nil { // a write may return less than a listing
 			for name, value := range (*account).Attributes {
 				if _, ok := seen.Attributes[name]; !ok {
@@ -131,7 +152,8 @@ func (d *Draft) take(o plan.Operation, stored *directory.Account, readBack bool)
 		*wrote = make(map[string]bool)
 	}
 	for _, change := range o.Changes {
-		(*wrote)[change.Attribute] = !readBack || (*account).Attributes.Text(change.Attribute) == change.After.String()
+		shown := !out.readBack || (*account).Attributes.Text(change.Attribute) == change.After.String()
+		(*wrote)[change.Attribute] = shown && !out.unwritten[change.Attribute]
 	}
 }
 

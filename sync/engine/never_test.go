@@ -1,9 +1,12 @@
 package engine
 
 import (
+	"context"
+	"strings"
 	"testing"
 
 	"github.com/rollcall-sync/rollcall/sync/directory"
+	"github.com/rollcall-sync/rollcall/sync/directory/memory"
 	"github.com/rollcall-sync/rollcall/sync/plan"
 	"github.com/rollcall-sync/rollcall/sync/rules"
 )
@@ -36,4 +39,79 @@ func TestProtectedInTheSourceKeepsTheAccountInTheTarget(t *testing.T) {
 	// Who is back and no longer on the board is protected no longer.
 	r.source.Edit(ids[0], func(a *directory.Account) { a.Attributes["department"] = directory.Text("Web") })
 	r.expect(StatusOK, "deactivated 1")
+}
+
+// deaf answers updates with the record as it was.
+type deaf struct{ *memory.Directory }
+
+func (d deaf) UpdateAccount(ctx context.Context, request directory.UpdateRequest) (directory.Account, error) {
+	return d.GetAccount(ctx, request.ID)
+}
+
+func TestAnUpdateThatIsAnsweredAndNotDoneFailsUntilItIsDone(t *testing.T) {
+	r := newRig(t)
+	ids := r.people(5)
+	r.run()
+	r.job.Target = deaf{r.target}
+	r.source.Set(ids[0], directory.Attributes{"email": directory.Text("married@example.com")})
+	for range 2 {
+		report := r.expect(StatusPartial)
+		if len(report.Failures) != 1 || report.Failures[0].KindName != "invalid" || !strings.Contains(report.Failures[0].Message, "kept the old value") {
+			t.Errorf("failures %+v", report.Failures)
+		}
+	}
+	r.job.Target = r.target
+	r.expect(StatusOK, "updated 1")
+	r.expect(StatusNothing)
+}
+
+// wrong answers creations with an account that exists.
+type wrong struct {
+	*memory.Directory
+	account directory.Account
+}
+
+func (d wrong) CreateAccount(context.Context, directory.CreateRequest) (directory.Account, error) {
+	return d.account, nil
+}
+
+func (d wrong) CreateAccounts(context.Context, []directory.CreateRequest) ([]directory.CreateResult, error) {
+	return []directory.CreateResult{{Account: d.account}}, nil
+}
+
+func TestACreationThatIsAnsweredWithAnotherAccountHarmsNobody(t *testing.T) {
+	for _, c := range []struct {
+		name            string
+		managed, silent bool
+	}{{"managed", true, false}, {"unmanaged", false, false}, {"managed, and its names not told", true, true}} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newRig(t)
+			ids := r.people(5)
+			r.run()
+			victim := r.account("person001")
+			if !c.managed {
+				r.target.Put(person("handmade", "Hand", "Made"))
+				victim = r.account("handmade")
+			}
+			answer := victim.Clone()
+			if c.silent {
+				answer.Attributes = nil
+			}
+			r.job.Target = wrong{r.target, answer}
+			r.source.Put(person("newcomer", "New", "Comer"))
+			for range 2 {
+				r.source.Set(ids[2], directory.Attributes{"last_name": directory.Text("Married" + r.now.String())})
+				if report := r.expect(StatusPartial, "updated 1"); len(report.Failures) != 1 {
+					t.Errorf("failures %+v", report.Failures)
+				}
+			}
+			now, _ := r.target.Account(victim.ID)
+			if !now.Attributes.Equal(victim.Attributes) {
+				t.Errorf("the other account is now %v", now.Attributes)
+			}
+			r.job.Target = r.target
+			r.expect(StatusOK, "created 1")
+			r.expect(StatusNothing)
+		})
+	}
 }
