@@ -255,8 +255,22 @@ type extent struct {
 }
 
 func (e *extent) flags(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&e.account, "account", "", "one person: id, username or e-mail")
-	cmd.Flags().StringArrayVar(&e.trustSize, "trust-size", nil, "take the size of this directory's listing as true for this run, also when it is empty (repeatable)")
+	cmd.Flags().Var((*accountFlag)(&e.account), "account", "one person: id, username or e-mail")
+	cmd.Flags().StringArrayVar(&e.trustSize, "trust-size", nil, "take the size of this directory as true for this run, also when it is empty (repeatable)")
+}
+
+// accountFlag is the value of --account. An empty one is a shell variable that is not set, and would mean everybody.
+type accountFlag string
+
+func (p *accountFlag) String() string { return string(*p) }
+func (p *accountFlag) Type() string   { return "string" }
+
+func (p *accountFlag) Set(who string) error {
+	if strings.TrimSpace(who) == "" {
+		return errors.New("it names nobody; leave --account out for everybody")
+	}
+	*p = accountFlag(who)
+	return nil
 }
 
 // jobOf is job for a part of a sync.

@@ -6,9 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/rollcall-sync/rollcall/sync/guard"
 	"github.com/rollcall-sync/rollcall/sync/state"
 )
 
@@ -67,43 +69,85 @@ func (w *world) changedSince(ctx context.Context) (changedRules, moved string, e
 	return changedRules, moved, nil
 }
 
+// extent is what a plan was made of: one person or everybody, and whose size was taken as true. What is approved for one
+// extent was never looked at for another.
+type extent struct {
+	Account   string   `json:"account,omitempty"`
+	TrustSize []string `json:"trust_size,omitempty"`
+}
+
+func extentOf(job Job) extent {
+	trusted := slices.Sorted(slices.Values(job.TrustSize))
+	return extent{strings.TrimSpace(job.Account), slices.Compact(trusted)}
+}
+
+// String is empty for the usual whole.
+func (x extent) String() string {
+	var parts []string
+	if x.Account != "" {
+		parts = append(parts, "--account "+x.Account)
+	}
+	for _, name := range x.TrustSize {
+		parts = append(parts, "--trust-size "+name)
+	}
+	return strings.Join(parts, " ")
+}
+
 type offeredApproval struct {
-	Keys []string  `json:"keys"`
-	At   time.Time `json:"at"`
+	Keys   []string  `json:"keys"`
+	At     time.Time `json:"at"`
+	Extent extent    `json:"extent"`
 }
 
 // offerApproval remembers a refused plan under its token. Older offers of the sync are forgotten after a week.
-func (e *Engine) offerApproval(ctx context.Context, sync, token string, keys []string) error {
-	offers, err := e.options.State.Metas(ctx, approvalKey(sync, ""))
+func (e *Engine) offerApproval(ctx context.Context, job Job, verdict guard.Verdict) error {
+	offers, err := e.options.State.Metas(ctx, approvalKey(job.Sync.Name, ""))
 	if err != nil {
 		return err
 	}
 	for key, text := range offers {
 		var offer offeredApproval
-		if json.Unmarshal([]byte(text), &offer) != nil || e.options.Now().Sub(offer.At) > approvalLife {
+		if json.Unmarshal([]byte(text), &offer) != nil || e.stale(offer.At) {
 			if err := e.options.State.SetMeta(ctx, key, ""); err != nil {
 				return err
 			}
 		}
 	}
-	data, err := json.Marshal(offeredApproval{keys, e.options.Now().UTC()})
+	data, err := json.Marshal(offeredApproval{verdict.Keys, e.options.Now().UTC(), extentOf(job)})
 	if err != nil {
 		return err
 	}
-	return e.options.State.SetMeta(ctx, approvalKey(sync, token), string(data))
+	return e.options.State.SetMeta(ctx, approvalKey(job.Sync.Name, verdict.Token), string(data))
 }
 
-// approval returns the operations that a token approves.
-func (e *Engine) approval(ctx context.Context, sync, token string) ([]string, error) {
+// stale says that an offer is too old; one from the future was made under a clock that was wrong.
+func (e *Engine) stale(at time.Time) bool { return e.options.Now().Sub(at).Abs() > approvalLife }
+
+// approval returns the operations that the token of a job approves.
+func (e *Engine) approval(ctx context.Context, job Job) ([]string, error) {
+	sync, token := job.Sync.Name, job.Approve
 	text, err := e.options.State.Meta(ctx, approvalKey(sync, token))
 	if err != nil {
 		return nil, err
 	}
 	var offer offeredApproval
-	if text == "" || json.Unmarshal([]byte(text), &offer) != nil || e.options.Now().Sub(offer.At) > approvalLife {
-		return nil, fmt.Errorf("sync %s: %w: %q; run `rollcall plan %s` and use the token it prints (tokens hold for a week)", sync, ErrApproval, token, sync)
+	if text == "" || json.Unmarshal([]byte(text), &offer) != nil || e.stale(offer.At) {
+		return nil, fmt.Errorf("sync %s: %w: %q; run `rollcall plan %s` and use the token it prints (tokens hold for one run and for a week)", sync, ErrApproval, token, sync)
+	}
+	if was, is := offer.Extent.String(), extentOf(job).String(); was != is {
+		return nil, fmt.Errorf("sync %s: %w: %q approves a plan of %s, and this run is of %s; run it with the same flags, or approve a plan of this one",
+			sync, ErrApproval, token, orID(was, "the whole sync"), orID(is, "the whole sync"))
 	}
 	return offer.Keys, nil
+}
+
+// useApproval ends the approval of a run that is about to write. What is left of its plan where the run breaks off is
+// refused anew, under a token of its own, and looked at again.
+func (w *world) useApproval(ctx context.Context) error {
+	if w.job.Approve == "" {
+		return nil
+	}
+	return w.engine.options.State.SetMeta(ctx, approvalKey(w.sync.Name, w.job.Approve), "")
 }
 
 // usualRuns is how many runs a refusal compares with.

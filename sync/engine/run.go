@@ -58,6 +58,9 @@ func (w *world) run(ctx context.Context, report *Report, lease *state.Lease) err
 	var broken error
 	pairs := w.newDrafts()
 	if !w.verdict.Refused {
+		if err := w.useApproval(ctx); err != nil {
+			return err
+		}
 		if err := w.accept(ctx, report); err != nil {
 			return err
 		}

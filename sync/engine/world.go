@@ -104,7 +104,7 @@ func (e *Engine) open(ctx context.Context, job Job) (*world, error) {
 	w.mapping, w.rules = compiled, w.sync.Fingerprint()
 	w.matchNames = w.sync.Match
 	if job.Approve != "" {
-		approved, err := e.approval(ctx, w.sync.Name, job.Approve)
+		approved, err := e.approval(ctx, job)
 		if err != nil {
 			return nil, err
 		}
@@ -330,10 +330,10 @@ func (w *world) judge(ctx context.Context) error {
 	}
 	w.verdict = guard.Judge(guard.Input{
 		Plan: &w.plan, Limits: w.sync.Limits, Linked: w.linkedCount, UsualRemovals: usual, LostBefore: before, RulesChanged: changed, Moved: moved,
-		Guarded: w.guarded, Approved: w.approved, Approve: command,
+		Guarded: w.guarded, Approved: w.approved, Approve: command, Extent: extentOf(w.job).String(),
 	})
 	if w.verdict.Token != "" {
-		return w.engine.offerApproval(ctx, w.sync.Name, w.verdict.Token, w.verdict.Keys)
+		return w.engine.offerApproval(ctx, w.job, w.verdict)
 	}
 	return nil
 }

@@ -33,6 +33,9 @@ type Input struct {
 	Guarded func(side plan.Side, id string) string
 	// Approved are the keys (plan.Keys) that an administrator has approved; nil when nobody has.
 	Approved []string
+	// Extent says of which part of the sync the plan is, or on what terms it was read; empty for the usual whole. It is part
+	// of the token.
+	Extent string
 	// Approve is the command that approves a plan, without the token: "rollcall sync staff --approve".
 	Approve string
 }
@@ -88,7 +91,7 @@ func Judge(in Input) Verdict {
 	if err != nil {
 		return Verdict{Refused: true, Reasons: []Reason{{Rule: "plan", Message: err.Error()}}}
 	}
-	v.Refused, v.Keys, v.Token = true, keys, plan.Token(in.Plan.Sync, keys)
+	v.Refused, v.Keys, v.Token = true, keys, plan.Token(in.Plan.Sync+in.Extent, keys)
 	v.Command = strings.TrimSpace(in.Approve + " " + v.Token)
 	return v
 }
