@@ -132,3 +132,26 @@ func TestOnePersonInAListingThatShrank(t *testing.T) {
 		}
 	}
 }
+
+// A run under a clock that is years ahead is not the last one for ever.
+func TestARunUnderAWrongClockIsNotTheMeasureForEver(t *testing.T) {
+	r := newRig(t)
+	r.job.Source = uncounted(r.source)
+	r.hide()
+	r.people(10)
+	r.run()
+	now := r.now
+	r.now = time.Date(2036, 1, 1, 0, 0, 0, 0, time.UTC)
+	r.expect(StatusNothing)
+	r.now = now
+	var later []string
+	for i := range 190 {
+		later = append(later, r.source.Put(person(fmt.Sprintf("later%03d", i), "La", "Ter"))...)
+	}
+	r.expect(StatusOK, "created 190")
+	r.hide(later[5:]...)
+	report := r.expect(StatusWithheld)
+	if reasons := strings.Join(report.Reasons, "\n"); !strings.Contains(reasons, "15 accounts, after 200 in the last complete listing") {
+		t.Errorf("reasons %v", report.Reasons)
+	}
+}

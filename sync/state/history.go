@@ -59,9 +59,9 @@ func (db *DB) Prune(ctx context.Context, before time.Time) (Pruned, error) {
 	pruned.Runs, err = db.pruneTable(ctx, `DELETE FROM runs WHERE id IN (
 		SELECT r.id FROM runs r WHERE r.started_at < ?
 		AND NOT EXISTS (SELECT 1 FROM entries e WHERE e.run = r.id)
-		AND EXISTS (SELECT 1 FROM runs later WHERE later.sync = r.sync AND (later.started_at, later.id) > (r.started_at, r.id))
+		AND EXISTS (SELECT 1 FROM runs later WHERE later.sync = r.sync AND later.id > r.id)
 		AND NOT (r.complete = 1 AND NOT EXISTS (
-			SELECT 1 FROM runs later WHERE later.sync = r.sync AND later.complete = 1 AND (later.started_at, later.id) > (r.started_at, r.id)))
+			SELECT 1 FROM runs later WHERE later.sync = r.sync AND later.complete = 1 AND later.id > r.id))
 		LIMIT ?)`, nanos(before), pruneRows)
 	return pruned, err
 }

@@ -99,7 +99,7 @@ func (db *DB) FinishRun(ctx context.Context, run Run) error {
 	return err
 }
 
-// Runs returns runs, the newest first.
+// Runs returns runs, the newest first: in the order in which they were begun, which no clock can spoil.
 func (db *DB) Runs(ctx context.Context, filter RunFilter) ([]Run, error) {
 	where, args := []string{"r.started_at >= ?"}, []any{nanos(filter.Since)}
 	if filter.Sync != "" {
@@ -112,7 +112,7 @@ func (db *DB) Runs(ctx context.Context, filter RunFilter) ([]Run, error) {
 	if filter.Limit > 0 {
 		limit = filter.Limit
 	}
-	return db.selectRuns(ctx, "WHERE "+strings.Join(where, " AND ")+" ORDER BY r.started_at DESC, r.id DESC LIMIT ?", append(args, limit)...)
+	return db.selectRuns(ctx, "WHERE "+strings.Join(where, " AND ")+" ORDER BY r.id DESC LIMIT ?", append(args, limit)...)
 }
 
 // RunByID returns a run by its id or by a beginning of it that no other run shares. Errors are [ErrNotFound] and
@@ -134,7 +134,7 @@ func (db *DB) RunByID(ctx context.Context, id string) (Run, error) {
 	}
 }
 
-// LastRun returns the run of a sync that started last; [ErrNotFound] before the first.
+// LastRun returns the run of a sync that was begun last; [ErrNotFound] before the first.
 func (db *DB) LastRun(ctx context.Context, sync string) (Run, error) {
 	return db.lastRun(ctx, sync, "has never run", "")
 }
@@ -145,7 +145,7 @@ func (db *DB) LastGood(ctx context.Context, sync string) (Run, error) {
 }
 
 func (db *DB) lastRun(ctx context.Context, sync, missing, condition string) (Run, error) {
-	found, err := db.selectRuns(ctx, "WHERE n.name = ?"+condition+" ORDER BY r.started_at DESC, r.id DESC LIMIT 1", sync)
+	found, err := db.selectRuns(ctx, "WHERE n.name = ?"+condition+" ORDER BY r.id DESC LIMIT 1", sync)
 	if err != nil {
 		return Run{}, err
 	}

@@ -74,9 +74,9 @@ func TestChoosingRuns(t *testing.T) {
 		filter RunFilter
 		want   string
 	}{
-		{RunFilter{}, "d c b a"},
+		{RunFilter{}, "d c a b"}, // a was begun under another clock
 		{RunFilter{Limit: 2}, "d c"},
-		{RunFilter{Sync: staff}, "d b a"},
+		{RunFilter{Sync: staff}, "d a b"},
 		{RunFilter{Sync: staff, Limit: 1}, "d"},
 		{RunFilter{Since: start.Add(2 * time.Hour)}, "d c b"},
 		{RunFilter{Unfinished: true}, "c b"},
