@@ -276,7 +276,7 @@ func TestPruningKeepsWhatIsStillNeeded(t *testing.T) {
 	}
 	runs, err := db.Runs(ctx, RunFilter{})
 	must(t, err)
-	if got := ids(runs); got != "new last unknown other crashed good" {
+	if got := ids(runs); got != "other new last unknown crashed good" {
 		t.Errorf("runs %q", got)
 	}
 	if got := numbers(entries(t, db, EntryFilter{})); got != "crashed/1 unknown/1 last/1 new/1" {
@@ -288,7 +288,7 @@ func TestPruningKeepsWhatIsStillNeeded(t *testing.T) {
 	must(t, err)
 	runs, err = db.Runs(ctx, RunFilter{})
 	must(t, err)
-	if got := ids(runs); got != "new unknown other crashed good" {
+	if got := ids(runs); got != "other new unknown crashed good" {
 		t.Errorf("runs %q", got)
 	}
 }
