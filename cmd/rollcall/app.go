@@ -214,6 +214,10 @@ func (a *app) job(sync rules.Sync, trigger string) (engine.Job, error) {
 	if err != nil {
 		return engine.Job{}, err
 	}
+	if identity := target.Describe().Identity; identity == source.Describe().Identity {
+		return engine.Job{}, usageError{fmt.Errorf("sync %s: source %s and target %s are the same place (%s); people are brought from one place to another, so name two",
+			sync.Name, sync.Source, sync.Target, identity)}
+	}
 	job := engine.Job{Sync: sync, Source: source, Target: target, Trigger: trigger, ApproveCommand: a.approveCommand(sync.Name, extent{})}
 	before := true
 	for _, other := range a.config.Syncs {

@@ -31,6 +31,9 @@ func (c *checker) sync(ctx context.Context, sync rules.Sync) []directory.Finding
 		return f.list
 	}
 	s := syncSides{sync, m, c.app.opened[sync.Source], c.app.opened[sync.Target]}
+	if _, err := c.app.job(sync, "check"); err != nil {
+		f.failed("places", err)
+	}
 	file, _ := c.app.config.Place(sync.Name)
 	failures := m.RunExamples()
 	for _, failure := range failures {
