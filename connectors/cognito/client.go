@@ -34,7 +34,7 @@ type client struct {
 
 func newClient(s directory.Settings, id, region, endpoint string) *client {
 	key := newKey(s, region)
-	c := &client{name: s.Name, id: id, region: region, key: key, now: clock(s), poolLocation: "arn:aws:cognito-idp:" + region + ":*:userpool/" + id}
+	c := &client{name: s.Name, id: id, region: region, key: key, now: clock(s), poolLocation: "arn:" + partition(region) + ":cognito-idp:" + region + ":*:userpool/" + id}
 	c.transport = transport.New(transportOptions(s, &signer{key: key, region: region, now: c.now, next: base(s.Base)}))
 	plain := c.transport.Client()
 	plain.Transport = recorder{c.transport}
@@ -49,6 +49,18 @@ func newClient(s directory.Settings, id, region, endpoint string) *client {
 	}
 	c.api = api.New(o)
 	return c
+}
+
+// partition returns the part of AWS that a region belongs to, as ARNs name it.
+func partition(region string) string {
+	switch {
+	case strings.HasPrefix(region, "cn-"):
+		return "aws-cn"
+	case strings.HasPrefix(region, "us-gov-"):
+		return "aws-us-gov"
+	default:
+		return "aws"
+	}
 }
 
 // base returns what sends the requests: the one given, or a pool of connections of its own.

@@ -112,3 +112,36 @@ func openMoto(t testing.TB, pool *real.UserPool, extra map[string]any) *Director
 	}
 	return d.(*Directory)
 }
+
+// A token of moto's names the user that follows, so that it is void when that user is gone.
+func TestMotoPagesAndVoidsItsTokens(t *testing.T) {
+	t.Parallel()
+	pool := real.Cognito(t).Pool(t)
+	pool.AddGroup("editors")
+	people := real.People(1, 130)
+	for i := range people {
+		people[i].Attributes, people[i].Groups = nil, []string{"editors"}
+	}
+	pool.AddPeople(people...)
+	d := openMoto(t, pool, nil)
+	if all := list(t, d); len(all) != 130 || d.Requests() != 3 {
+		t.Errorf("%d users in %d requests", len(all), d.Requests())
+	}
+	members, err := d.ListMembers(t.Context(), directory.MemberListRequest{Group: "editors"})
+	if err != nil || len(members.Accounts) != 60 || members.Next == "" {
+		t.Errorf("%d members, %v", len(members.Accounts), err)
+	}
+	page, err := d.ListAccounts(t.Context(), directory.ListRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	next, err := d.ListAccounts(t.Context(), directory.ListRequest{Cursor: page.Next})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.DeleteAccount(t.Context(), next.Accounts[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	_, err = d.ListAccounts(t.Context(), directory.ListRequest{Cursor: page.Next})
+	wants(t, err, directory.Retryable, "from the beginning")
+}

@@ -67,7 +67,7 @@ type fakeUser struct {
 
 // fakeRequest has the fields of all operations.
 type fakeRequest struct {
-	UserPoolId, Username, GroupName, Filter, MessageAction, PaginationToken, NextToken, Password, TemporaryPassword string
+	UserPoolID, Username, GroupName, Filter, MessageAction, PaginationToken, NextToken, Password, TemporaryPassword string
 	Limit                                                                                                           *int
 	AttributesToGet                                                                                                 []string
 	UserAttributes                                                                                                  []struct{ Name, Value string }
@@ -214,8 +214,8 @@ func (f *fake) answer(r *http.Request, action string, body []byte) (any, *refusa
 	if request.Limit != nil && (*request.Limit < 0 || *request.Limit > 60) {
 		return nil, refuse("InvalidParameterException", "1 validation error detected: Value '%d' at 'limit' failed to satisfy constraint: Member must have value less than or equal to 60", *request.Limit)
 	}
-	if request.UserPoolId != fakePool {
-		return nil, refuse("ResourceNotFoundException", "User pool %s does not exist.", request.UserPoolId)
+	if request.UserPoolID != fakePool {
+		return nil, refuse("ResourceNotFoundException", "User pool %s does not exist.", request.UserPoolID)
 	}
 	call, ok := fakeCalls[action]
 	if !ok {

@@ -203,6 +203,12 @@ func (d *Directory) known(ctx context.Context, o op, add, remove []string) error
 	return nil
 }
 
+func (d *Directory) forgetGroups() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.groups = nil
+}
+
 // ChangeGroups implements directory.GroupChanger. Each membership is a call of its own that can be sent twice.
 func (d *Directory) ChangeGroups(ctx context.Context, request directory.GroupsRequest) error {
 	o := op{words: "change groups", record: request.Account, missing: directory.NotFound, missingGroup: directory.Invalid}

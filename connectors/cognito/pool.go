@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -124,7 +125,7 @@ func (d *Directory) unfit(o op, p *pool, changes map[string]string, creating boo
 			Remedy: "set sign_in to " + p.kind(),
 		})
 	}
-	for attribute := range changes {
+	for _, attribute := range slices.Sorted(maps.Keys(changes)) {
 		held, known := p.schema[attribute]
 		e := &directory.Error{Kind: directory.Invalid, Attribute: d.names.toVocabulary(attribute)}
 		switch {

@@ -72,6 +72,7 @@ func (d *Directory) finish(ctx context.Context, o op, made record, request direc
 		}
 	}
 	if err := d.changeGroups(ctx, o, made.username, request.Groups, nil); err != nil {
+		d.forgetGroups() // one of them may be gone
 		return directory.Account{}, d.unknown(o, fmt.Errorf("the user was created, but not put into its groups: %w", err))
 	}
 	if request.Status == directory.StatusInactive {
@@ -189,7 +190,7 @@ func (d *Directory) UpdateAccount(ctx context.Context, request directory.UpdateR
 // checkUpdate refuses a new username, and the emptying of what stands for one.
 func (d *Directory) checkUpdate(o op, r record, set directory.Attributes) error {
 	if name, ok := set[directory.Username]; ok && (d.nameAttribute() != directory.Username || !strings.EqualFold(name.String(), r.username)) {
-		return d.withOp(o, &directory.Error{Kind: directory.Unsupported, Attribute: directory.Username, Err: errors.New("Cognito never changes a username")})
+		return d.withOp(o, &directory.Error{Kind: directory.Unsupported, Attribute: directory.Username, Err: errors.New("a username of Cognito never changes")})
 	}
 	if value, ok := set[d.nameAttribute()]; ok && value.IsEmpty() {
 		return d.withOp(o, &directory.Error{Kind: directory.Invalid, Attribute: d.nameAttribute(), Err: fmt.Errorf("a user of this pool cannot be without %s", d.nameAttribute())})
@@ -240,7 +241,7 @@ func (d *Directory) kept(o op, sent map[string]string, stored record) error {
 			continue // another form of the same, which the comparison of the engine sees
 		}
 		return d.withOp(o, &directory.Error{
-			Kind: directory.Invalid, Attribute: d.names.toVocabulary(attribute), Err: fmt.Errorf("Cognito took %s and kept the old one", attribute),
+			Kind: directory.Invalid, Attribute: d.names.toVocabulary(attribute), Err: fmt.Errorf("the pool took %s and kept the old one", attribute),
 			Remedy: "set verified_addresses to true, or wait until the person has entered the code",
 		})
 	}

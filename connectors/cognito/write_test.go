@@ -39,7 +39,7 @@ func TestNobodyIsMailedAboutANewUser(t *testing.T) {
 			t.Errorf("confirm_users %t: %s with %d passwords", confirm, u.status, len(u.passwords))
 		}
 	}
-	if newPassword() == newPassword() || len(newPassword()) > 99 {
+	if one, two := newPassword(), newPassword(); one == two || len(one) > 99 {
 		t.Error("the password is not new, or too long")
 	}
 }
@@ -53,6 +53,28 @@ func TestACreationThatStopsHalfWayIsUnknown(t *testing.T) {
 		f.denied[action] = true
 		_, err := d.CreateAccount(t.Context(), directory.CreateRequest{Attributes: account(byUsername)(1), Status: directory.StatusInactive, Groups: []string{"editors"}})
 		wants(t, err, directory.UnknownOutcome, "the user was created, but", action)
+	}
+}
+
+// A list of groups in memory that has become old costs one creation, not all that follow.
+func TestAGroupThatIsGoneIsNoticed(t *testing.T) {
+	t.Parallel()
+	f := newFake(t, byUsername)
+	f.addGroup("editors")
+	d := f.open(t, nil)
+	request := func(n int) directory.CreateRequest {
+		return directory.CreateRequest{Attributes: account(byUsername)(n), Status: directory.StatusActive, Groups: []string{"editors"}}
+	}
+	if _, err := d.CreateAccount(t.Context(), request(1)); err != nil {
+		t.Fatal(err)
+	}
+	f.groups, f.members = nil, map[string]map[string]bool{}
+	_, err := d.CreateAccount(t.Context(), request(2))
+	wants(t, err, directory.UnknownOutcome, "Group not found")
+	_, err = d.CreateAccount(t.Context(), request(3))
+	wants(t, err, directory.Invalid, "no group editors")
+	if len(f.users) != 2 {
+		t.Errorf("%d users", len(f.users))
 	}
 }
 

@@ -75,9 +75,9 @@ func (s *CognitoServer) Pool(t testing.TB, options ...PoolOption) *UserPool {
 	}
 	custom := settings[customAttributes]
 	delete(settings, customAttributes)
-	var made struct{ UserPool struct{ Id string } }
+	var made struct{ UserPool struct{ ID string } }
 	pool.send("CreateUserPool", settings, &made)
-	if pool.ID = made.UserPool.Id; pool.ID == "" {
+	if pool.ID = made.UserPool.ID; pool.ID == "" {
 		t.Fatal("the new user pool has no id")
 	}
 	t.Cleanup(func() { pool.Call("DeleteUserPool", nil, nil) })
