@@ -163,7 +163,7 @@ func (c *client) badRequest(e *directory.Error, answer refusal) {
 	case answer.says("not defined in") || answer.says("does not exist in the schema") || answer.says("unknown propert"):
 		e.Remedy = "add the attribute to the profile (Directory, Profile Editor, User (default))"
 	case answer.says("assword"):
-		e.Remedy = "let the password policy take a random password of 56 letters, digits and signs"
+		e.Remedy = "let the password policy take a random password of 55 letters, digits and signs"
 	}
 }
 

@@ -159,9 +159,16 @@ func TestTrapABrokenConnectionIsTriedForEver(t *testing.T) {
 	if _, _, err := plainSDK(t, cut.URL, enough).User.ListUsers(ctx, nil); err == nil || seen.Load() < 50 {
 		t.Errorf("the SDK sent %d requests, %v, and was seen to go on until it is told to end", seen.Load(), err)
 	}
-	f := newFake(t)
 	seen.Store(0)
-	_, err := f.open(t, map[string]any{"url": cut.URL}).ListGroups(t.Context(), directory.GroupListRequest{})
+	ctx, cancel = context.WithCancel(t.Context())
+	defer cancel()
+	s := newFake(t).settings(t, map[string]any{"url": cut.URL})
+	s.Base = enough
+	d, err := open(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = d.(*Directory).ListGroups(ctx, directory.GroupListRequest{})
 	wantError(t, err, directory.Retryable, "")
 	if n := seen.Load(); n != 5 {
 		t.Errorf("%d requests on a connection that breaks off, want the transport's five", n)

@@ -58,7 +58,7 @@ func (d *Directory) CreateAccount(ctx context.Context, request directory.CreateR
 	return d.stored(o, raw, request.Attributes)
 }
 
-// newPassword returns a random password that any policy takes: 54 letters and digits, and signs. Okta takes 72 at most.
+// newPassword returns a random password that policies take: 55 letters, digits and signs. Okta takes 72 at most.
 func newPassword() string { return rand.Text() + "-" + strings.ToLower(rand.Text()) + ".9" }
 
 func (d *Directory) required(o op, name string) error {
