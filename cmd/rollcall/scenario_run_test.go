@@ -184,7 +184,7 @@ func (s *scenario) agree(p planDocument, r engine.Report) {
 	}
 	failed := 0
 	for _, note := range p.Notes {
-		if note.Kind == plan.NoteInvalid {
+		if note.Kind.Failure() {
 			failed++
 		}
 	}

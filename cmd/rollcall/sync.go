@@ -129,13 +129,13 @@ func (a *app) writeReport(r *engine.Report, most int) {
 	}
 	var notes []plan.Note
 	for _, note := range r.Notes {
-		if note.Kind != plan.NoteInvalid { // among the failures already
+		if !note.Kind.Failure() { // among the failures already
 			notes = append(notes, note)
 		}
 	}
 	writeSome(a, most, r, "notes", notes, noteLine)
 	for _, kind := range slices.Sorted(maps.Keys(r.NotesLeftOut)) {
-		if kind != plan.NoteInvalid {
+		if !kind.Failure() {
 			fmt.Fprintf(out, "  %s: … and %d more of this kind\n", kind, r.NotesLeftOut[kind])
 		}
 	}

@@ -16,6 +16,7 @@
 //	inactive                     linked                                 deactivate
 //	out of scope                 linked                                 deactivate, or drop groups, or ignore
 //	missing, listing complete    linked                                 suspected; confirmed gone: deactivate; deleted after grace
+//	missing, back under a new id linked, same username and e-mail       reported, access stays
 //	missing, listing incomplete  linked                                 withheld
 //	scope or status unknown      any                                    neither created, activated nor deactivated
 //	anything                     privileged, own account                untouched and reported
@@ -41,6 +42,8 @@ type Case struct {
 	// ListingsMissed is, where the source cannot be asked for one account, how many complete listings in a row lack it, and
 	// ListingsNeeded how many prove that it is gone; 0 where it can be asked.
 	ListingsMissed, ListingsNeeded int
+	// Successor is the account that the person of a gone source account seems to have now; nil where there is none.
+	Successor *Successor
 	// Target is the target record; nil when there is none.
 	Target        *Record
 	TargetMissing Evidence
@@ -78,6 +81,16 @@ type Record struct {
 	// In holds what the way back gives for a target record; WritebackScope and its reason belong to it.
 	In             []mapping.Mapped
 	WritebackScope mapping.Tri
+}
+
+// Successor is an account of the source without a link that is active and in scope, and that has all the names of a target account
+// whose own source account is proven gone: the same person under a new id, as far as can be told.
+type Successor struct {
+	ID, Label string
+	// Same are the attributes in which the two agree.
+	Same []string
+	// Takes is set where this run gives the target account to it.
+	Takes bool
 }
 
 // Candidate is a target account that matches a source account.

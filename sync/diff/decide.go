@@ -35,7 +35,7 @@ func (d *Decider) Decide(c Case) Decision {
 
 // settle gives the decision its class and its sentence.
 func (out *Decision) settle() {
-	invalid := slices.ContainsFunc(out.Notes, func(n plan.Note) bool { return n.Kind == plan.NoteInvalid })
+	invalid := slices.ContainsFunc(out.Notes, func(n plan.Note) bool { return n.Kind.Failure() })
 	if len(out.Operations) > 0 {
 		if out.Class = Changed; invalid {
 			out.Class = Failed

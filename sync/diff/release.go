@@ -85,6 +85,8 @@ func (d *Decider) missing(c *Case, out *Decision) {
 		return
 	}
 	switch {
+	case d.succeeded(c):
+		d.goesOver(c, out, why)
 	case d.overdue(c):
 		d.remove(c, out, why)
 	case !c.Link.Held && (c.Target.Account.Status == directory.StatusInactive || c.SourceMissing != Gone || len(c.OtherClaims) > 0):
@@ -101,6 +103,24 @@ func (d *Decider) missing(c *Case, out *Decision) {
 	default:
 		d.release(c, out, rules.Deactivate, why)
 	}
+}
+
+// succeeded reports that somebody would lose an account who seems to be in the source under a new id.
+func (d *Decider) succeeded(c *Case) bool {
+	return c.Successor != nil && (d.overdue(c) || (c.Target.Account.Status != directory.StatusInactive && (c.Link.Held || len(c.OtherClaims) == 0)))
+}
+
+// goesOver keeps an account for the person who seems to have a new id. Whether it is the same person an administrator says: two
+// people may have had the same names one after the other.
+func (d *Decider) goesOver(c *Case, out *Decision, why string) {
+	now := fmt.Sprintf("%s (id %s)", c.Successor.Label, c.Successor.ID)
+	if c.Successor.Takes {
+		out.Reason = why + ", and the account goes over to " + now
+		return
+	}
+	same := strings.Join(c.Successor.Same, " and ")
+	out.note(plan.NoteIdentity, c, fmt.Sprintf("%s under the id %s, but %s has the same %s, so nothing is taken away; if this is the same person: `rollcall link %s %s %s`; if it is somebody else: give the old account another %s in %s, and it is deactivated",
+		why, c.Link.SourceID, now, same, d.Rules.Name, c.Successor.ID, c.Target.Account.ID, c.Successor.Same[0], d.Target.Name))
 }
 
 // choose returns the word for one or for several.

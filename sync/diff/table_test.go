@@ -273,3 +273,29 @@ func TestAnAccountThatIsNeverWritten(t *testing.T) {
 		},
 	})
 }
+
+func TestWhoIsGoneAndSeemsToBeBackUnderANewID(t *testing.T) {
+	t.Parallel()
+	gone := func(target accounts, takes bool, changes ...func(*diff.Link)) func(*scene) diff.Case {
+		return func(s *scene) diff.Case {
+			successor := &diff.Successor{ID: "s9", Label: "anna", Same: []string{"email", "username"}, Takes: takes}
+			return diff.Case{Link: link(changes...), SourceMissing: diff.Gone, Target: s.target(target...), Successor: successor}
+		}
+	}
+	says := "identity: no longer in staff under the id s1, but anna (id s9) has the same email and username, so nothing is taken away; if this is the same person: `rollcall link staff-to-website s9 t1`; if it is somebody else: give the old account another email in website"
+	check(t, []row{
+		{name: "keeps the account, and is reported", of: gone(nil, false), notes: []string{says}, class: diff.Failed},
+		{name: "is not reported where the account goes over at once", of: gone(nil, true), class: diff.Unchanged, reason: "goes over to anna (id s9)"},
+		{name: "is let go of where the account is inactive already", of: gone(accounts{inactive}, false), class: diff.Unchanged, release: true},
+		{name: "is not deleted", change: func(s *scene) { s.sync.Actions.Delete = "1d" }, of: gone(accounts{inactive}, false, ours), notes: []string{says}, class: diff.Failed},
+		{
+			name: "is left to the other sync that holds the account",
+			of: func(s *scene) diff.Case {
+				c := gone(nil, false, released)(s)
+				c.OtherClaims = []string{"other"}
+				return c
+			},
+			class: diff.Unchanged, reason: "already let go",
+		},
+	})
+}

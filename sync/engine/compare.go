@@ -252,6 +252,9 @@ func (w *world) linkedCase(ctx context.Context, link state.Link) (diff.Case, err
 	} else {
 		c.TargetMissing = w.targetEvidence(ctx, c.Source, link.TargetID)
 	}
+	if err := w.successor(ctx, &c); err != nil {
+		return c, err
+	}
 	return c, w.shared(ctx, &c, &link)
 }
 

@@ -87,7 +87,7 @@ func (e *Engine) Explain(ctx context.Context, job Job, who string, offline bool)
 	}
 	defer w.discard()
 	from := "looked up now"
-	if offline {
+	if w.offline = offline; offline {
 		from, err = w.readKept(ctx, who)
 	} else if err = w.identify(ctx); err == nil {
 		err = w.readOne(ctx)

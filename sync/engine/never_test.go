@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 
@@ -114,4 +115,65 @@ func TestACreationThatIsAnsweredWithAnotherAccountHarmsNobody(t *testing.T) {
 			r.expect(StatusNothing)
 		})
 	}
+}
+
+// comeBack gives people a new id in the source, with some changes.
+func (r *rig) comeBack(id string, changes directory.Attributes) (newID string) {
+	account, _ := r.source.Account(id)
+	r.source.Remove(id)
+	account.ID = "NEW" + id
+	for name, value := range changes {
+		account.Attributes[name] = value
+	}
+	r.source.Put(account)
+	return account.ID
+}
+
+func TestWhoseIDChangedKeepsAccess(t *testing.T) {
+	r := newRig(t)
+	ids := r.people(30)
+	r.run()
+	moved := r.comeBack(ids[0], nil)
+	r.comeBack(ids[1], directory.Attributes{"username": directory.Text("somebody")}) // the address was given to somebody else
+	r.comeBack(ids[2], directory.Attributes{"email": directory.Text("new@example.com")})
+	report := r.expect(StatusPartial, "deactivated 2")
+	r.noted(report, plan.NoteIdentity, "`rollcall link staff-to-website "+moved+" "+r.account("person001").ID+"`")
+	if report.Counts.FailedOthers != 1 || len(report.Failures) != 1 {
+		t.Errorf("failed %d, failures %+v", report.Counts.FailedOthers, report.Failures)
+	}
+	r.expect(StatusPartial)
+	for _, who := range []string{ids[0], "person001"} { // the old id and the name lead to the same answer
+		x, err := r.engine.Explain(t.Context(), r.job, who, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(x.Operations) != 0 || !slices.ContainsFunc(x.Notes, func(n plan.Note) bool { return n.Kind == plan.NoteIdentity }) {
+			t.Errorf("explain %s: %s %+v", who, x.Sentence(), x.Notes)
+		}
+	}
+	r.job.Account = ids[0]
+	r.expect(StatusPartial)
+	r.job.Account = ""
+	if _, err := r.engine.Link(t.Context(), r.job, moved, r.account("person001").ID); err != nil {
+		t.Fatal(err)
+	}
+	r.expect(StatusNothing)
+}
+
+func TestWhoComesBackInactiveOrOutOfScopeUnderANewIDLosesAccess(t *testing.T) {
+	r := newRig(t, func(s *rules.Sync) { s.Scope = `last_name != "Guest"` })
+	ids := r.people(30)
+	r.run()
+	r.comeBack(ids[0], directory.Attributes{"last_name": directory.Text("Guest")})
+	r.source.Edit(r.comeBack(ids[1], nil), func(a *directory.Account) { a.Status = directory.StatusInactive })
+	r.expect(StatusOK, "deactivated 2")
+}
+
+func TestANewIDIsLinkedAtOnceWhereTheRulesSaySo(t *testing.T) {
+	r := newRig(t, func(s *rules.Sync) { s.Actions.Rehire = rules.LinkIt })
+	ids := r.people(30)
+	r.run()
+	r.comeBack(ids[0], nil)
+	r.expect(StatusOK, "linked 1")
+	r.expect(StatusNothing)
 }

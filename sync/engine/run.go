@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rollcall-sync/rollcall/sync/apply"
+	"github.com/rollcall-sync/rollcall/sync/directory"
 	"github.com/rollcall-sync/rollcall/sync/plan"
 	"github.com/rollcall-sync/rollcall/sync/state"
 )
@@ -118,12 +119,15 @@ func (w *world) countResult(result *apply.Result, pairs *drafts) {
 	w.counts.countNotes(w.plan.Notes)
 }
 
-// noteFailures lists the records that could not be used as failures, so that they can be corrected.
+// noteFailures lists the records that could not be used, and the pairs that may be wrong, as failures, so that they can be corrected.
 func noteFailures(notes []plan.Note) []apply.Failure {
 	var failures []apply.Failure
 	for _, note := range notes {
-		if note.Kind == plan.NoteInvalid {
+		switch note.Kind {
+		case plan.NoteInvalid:
 			failures = append(failures, apply.Failure{Account: note.Account, ID: note.ID, Operation: "map", Side: plan.Source, KindName: "invalid", Message: note.Message})
+		case plan.NoteIdentity:
+			failures = append(failures, apply.Failure{Account: note.Account, ID: note.ID, Operation: plan.Link, Side: plan.Target, Kind: directory.Conflict, KindName: directory.Conflict.String(), Message: note.Message})
 		}
 	}
 	return failures

@@ -38,8 +38,10 @@ type world struct {
 	decider     *diff.Decider
 	sourceKeys  *snapshot.Keys
 	targetKeys  *snapshot.Keys
+	newcomers   *snapshot.Keys // see newcomersLike
 	matchNames  []string
 	direct      bool // one person, looked up directly
+	offline     bool // no directory is asked
 	gone        map[string]bool
 	targetGone  map[string]bool
 	missing     map[string]bool                    // see findSource

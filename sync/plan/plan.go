@@ -156,12 +156,16 @@ const (
 	NoteConflict    NoteKind = "conflict"    // both sides changed, or a unique value is taken
 	NoteProtected   NoteKind = "protected"   // privileged, protected, read-only, or the own account
 	NoteInvalid     NoteKind = "invalid"     // the record lacks something, or cannot be used
+	NoteIdentity    NoteKind = "identity"    // a link may join the wrong accounts; a command settles it
 	NoteRespected   NoteKind = "respected"   // somebody else deactivated it, or a policy says report
 	NoteUnsupported NoteKind = "unsupported" // the side cannot do it
 	NoteWithheld    NoteKind = "withheld"    // held back because a listing was not proven complete
 	NoteSuspected   NoteKind = "suspected"   // missing from a listing, not yet proven gone
 	NoteUnknown     NoteKind = "unknown"     // status, scope or groups could not be told
 )
+
+// Failure reports whether a note counts as a failure of its account, so that the run does not end as if all was well.
+func (k NoteKind) Failure() bool { return k == NoteInvalid || k == NoteIdentity }
 
 // Sort puts operations into the order of a run and numbers them. Numbers in After are translated.
 func (p *Plan) Sort() error {
