@@ -80,52 +80,64 @@ func (d *Directory) GetAccount(ctx context.Context, id string) (directory.Accoun
 // user reads one record by its sub.
 //
 // Single calls want the username, and are consistent; the list, which can be filtered by sub, shows changes late. So the
-// username is taken from memory where it is known, else the sub itself is tried where names are generated, else the list
-// is asked. That a user does not exist needs the word of both the list and a single call: a new user may not be in the
-// list yet.
+// username is taken from memory where it is known: it never changes, so that what becomes of it is proof. Else the sub itself
+// is tried where names are generated (only users of another provider have a different one there), and the list is asked. That
+// a user does not exist needs the word of both: a new user may not be in the list yet.
 func (d *Directory) user(ctx context.Context, o op) (record, error) {
 	id := o.record
 	o.write, o.missing = false, directory.NotFound
 	if !isSub(id) {
 		return record{}, d.withOp(o, &directory.Error{Kind: directory.Invalid, Err: fmt.Errorf("%q is no sub of a user", id)})
 	}
-	var gone error
-	for _, username := range []string{d.username(id), id} {
-		if username == "" || gone == nil && username == id && (d.signIn == byUsername || d.signIn == byAlias) {
-			continue // the list knows more
+	if username := d.username(id); username != "" {
+		r, err := d.named(ctx, o, username)
+		if directory.KindOf(err) == directory.NotFound {
+			d.forget(id)
 		}
-		r, err := d.getUser(ctx, o, username)
-		switch {
-		case err == nil && r.sub == id:
+		return r, err
+	}
+	looks := []func(context.Context, op, string) (record, error){d.named, d.searched}
+	if d.signIn == byUsername || d.signIn == byAlias {
+		slices.Reverse(looks)
+	}
+	for _, look := range looks {
+		r, err := look(ctx, o, id)
+		if err == nil {
 			d.remember(r)
 			return r, nil
-		case err == nil || directory.KindOf(err) == directory.NotFound: // or the name was given to another user
-			d.forget(id)
-			gone = err
-		default:
+		}
+		if directory.KindOf(err) != directory.NotFound {
 			return record{}, err
 		}
 	}
+	return record{}, d.gone(o)
+}
+
+// named reads the user of the operation by a username; NotFound where that is nobody's, or somebody else's.
+func (d *Directory) named(ctx context.Context, o op, username string) (record, error) {
+	r, err := d.getUser(ctx, o, username)
+	if err == nil && r.sub != o.record {
+		return record{}, d.gone(o)
+	}
+	return r, err
+}
+
+// searched reads the user of the operation from the list.
+func (d *Directory) searched(ctx context.Context, o op, id string) (record, error) {
 	found, err := d.filtered(ctx, o, sub, id)
 	if err != nil {
 		return record{}, err
 	}
 	for _, r := range found {
 		if r.sub == id {
-			d.remember(r)
 			return r, nil
 		}
 	}
-	if gone == nil {
-		r, err := d.getUser(ctx, o, id)
-		if err == nil && r.sub == id {
-			return r, nil
-		}
-		if err != nil && directory.KindOf(err) != directory.NotFound {
-			return record{}, err
-		}
-	}
-	return record{}, d.withOp(o, &directory.Error{Kind: directory.NotFound, Err: errors.New("there is no user with this sub")})
+	return record{}, d.gone(o)
+}
+
+func (d *Directory) gone(o op) error {
+	return d.withOp(o, &directory.Error{Kind: directory.NotFound, Err: errors.New("there is no user with this sub")})
 }
 
 // filtered reads all users whose attribute has exactly this value as Cognito compares it.

@@ -280,3 +280,18 @@ func TestMembershipsOfAReusedUsername(t *testing.T) {
 	_, err = d.ListMemberships(t.Context(), old.sub)
 	wants(t, err, directory.NotFound)
 }
+
+// In a pool of generated names, a user of another provider has a name that is not the sub.
+func TestAUserOfAnotherProviderIsFoundBySub(t *testing.T) {
+	t.Parallel()
+	f := newFake(t, byEmail)
+	u := f.add("anna@example.com", nil)
+	u.username, u.status = "Google_1234", "EXTERNAL_PROVIDER"
+	d := f.open(t, nil)
+	if account, err := d.GetAccount(t.Context(), u.sub); err != nil || account.ID != u.sub {
+		t.Errorf("%v, %v", account, err)
+	}
+	if _, err := d.SetStatus(t.Context(), directory.StatusRequest{ID: u.sub, Status: directory.StatusInactive}); err != nil || u.enabled || len(u.passwords) != 0 {
+		t.Errorf("enabled %t, %v", u.enabled, err)
+	}
+}

@@ -66,6 +66,10 @@ func TestRequestCounts(t *testing.T) {
 	count("one user after a listing", 1, func() error { _, err := d.GetAccount(ctx, id); return err })
 	count("one user without a listing", 1, func() error { _, err := f.open(t, nil).GetAccount(ctx, id); return err })
 	count("one user who is gone", 2, func() error { return ignore(d.GetAccount(ctx, newSub())) })
+	count("one user who is gone and whose name is known", 1, func() error {
+		d.remember(record{sub: nobody, username: "leaver"})
+		return ignore(d.GetAccount(ctx, nobody))
+	})
 	count("one user by name", 1, func() error { _, err := d.FindAccounts(ctx, directory.Username, "user-009"); return err })
 	count("one user by address", 1, func() error { _, err := d.FindAccounts(ctx, directory.Email, "user-009@example.com"); return err })
 	var made directory.Account
