@@ -221,6 +221,7 @@ func (a *app) job(sync rules.Sync, trigger string) (engine.Job, error) {
 	job := engine.Job{Sync: sync, Source: source, Target: target, Trigger: trigger, ApproveCommand: a.approveCommand(sync.Name, extent{})}
 	before := true
 	for _, other := range a.config.Syncs {
+		job.Configured = append(job.Configured, other.Name)
 		switch {
 		case other.Name == sync.Name:
 			before = false

@@ -45,14 +45,57 @@ func runLink(ctx context.Context, a *app, name, source, target string) error {
 }
 
 func newUnlinkCommand(a *app) *cobra.Command {
-	return &cobra.Command{
-		Use:               "unlink SYNC WHO",
-		Short:             "Forget the link of one person; the account in the target is unmanaged from then on",
-		Long:              "WHO is an id, a username or an e-mail of either side. No directory is written. The next run looks for a match again.",
-		Args:              arguments(cobra.ExactArgs(2)),
-		RunE:              func(cmd *cobra.Command, args []string) error { return runUnlink(cmd.Context(), a, args[0], args[1]) },
+	var all string
+	cmd := &cobra.Command{
+		Use:   "unlink SYNC WHO",
+		Short: "Forget the link of one person; the account in the target is unmanaged from then on",
+		Long: "WHO is an id, a username or an e-mail of either side. No directory is written. The next run looks for a match again.\n\n" +
+			"With --all SYNC, every link of a sync that is not configured any more is forgotten. Until then the accounts that it held\n" +
+			"keep their access; afterwards the next run takes it from those whom no other sync holds and who were let go elsewhere.",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if cmd.Flags().Changed("all") {
+				return arguments(cobra.NoArgs)(cmd, args)
+			}
+			return arguments(cobra.ExactArgs(2))(cmd, args)
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if cmd.Flags().Changed("all") {
+				return runUnlinkAll(cmd.Context(), a, all)
+			}
+			return runUnlink(cmd.Context(), a, args[0], args[1])
+		},
 		ValidArgsFunction: a.completeFirst,
 	}
+	cmd.Flags().StringVar(&all, "all", "", "forget every link of this sync, which is not configured any more")
+	return cmd
+}
+
+// unlinkAllView is what `unlink --all --json` prints: how many links were forgotten, and how many of them held an account.
+type unlinkAllView struct {
+	Sync  string `json:"sync"`
+	Links int    `json:"links"`
+	Held  int    `json:"held"`
+}
+
+func runUnlinkAll(ctx context.Context, a *app, name string) error {
+	if err := a.load(true); err != nil {
+		return err
+	}
+	if _, configured := a.config.Sync(name); configured {
+		return usageError{fmt.Errorf("sync %s is configured: without its links everybody would have to match again; `rollcall unlink %s WHO` forgets one person", name, name)}
+	}
+	if err := a.openState(ctx, a.config.State, false); err != nil {
+		return err
+	}
+	all, held, err := a.engine.UnlinkAll(ctx, name)
+	if err != nil {
+		return err
+	}
+	if a.json {
+		return a.printJSON(unlinkAllView{name, all, held})
+	}
+	_, err = fmt.Fprintf(a.out, "%s: %d links are forgotten, %d of which held an account; no directory was changed\n", name, all, held)
+	return err
 }
 
 func runUnlink(ctx context.Context, a *app, name, who string) error {

@@ -71,6 +71,8 @@ type Job struct {
 	// many of them stand before this one.
 	Others  []rules.Sync
 	Earlier int
+	// Configured names all configured syncs; nil where that is not known. What the state knows of others is an orphan.
+	Configured []string
 	// Account limits the run to one person: id, username or e-mail, of either side.
 	Account string
 	// Approve is the token of a refused plan that an administrator has approved.

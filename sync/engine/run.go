@@ -55,6 +55,7 @@ func (w *world) run(ctx context.Context, report *Report, lease *state.Lease) err
 		return err
 	}
 	report.Certificate = CertificatePair{w.source.Certificate, w.target.Certificate}
+	report.Reasons = append(report.Reasons, w.warnings...)
 	var result apply.Result
 	var broken error
 	pairs := w.newDrafts()

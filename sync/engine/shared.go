@@ -2,7 +2,9 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/rollcall-sync/rollcall/sync/diff"
@@ -23,6 +25,9 @@ func (w *world) shared(ctx context.Context, c *diff.Case, own *state.Link) error
 	}
 	for _, other := range others {
 		claim(c, other, w.place(other) < w.job.Earlier)
+	}
+	if err := w.orphanClaims(ctx, c, targetOf(c, own)); err != nil {
+		return err
 	}
 	by := deactivatedBy(own, others)
 	inactive := func(r *diff.Record) bool { return r == nil || r.Account.Status != directory.StatusActive }
@@ -47,14 +52,25 @@ func (w *world) shared(ctx context.Context, c *diff.Case, own *state.Link) error
 
 // othersOn returns the links of the other configured syncs to one account of the target.
 func (w *world) othersOn(ctx context.Context, id string) ([]state.Link, error) {
-	if len(w.job.Others) == 0 || id == "" {
+	if id == "" {
 		return nil, nil
 	}
-	links, err := w.engine.options.State.LinksOnTarget(ctx, w.targetSide.Name, id)
-	return slices.DeleteFunc(links, func(l state.Link) bool { return w.place(l) < 0 }), err
+	var links []state.Link
+	for _, other := range w.job.Others { // by their names and not by that of the target, which may have another one now
+		link, err := w.engine.options.State.LinkByTarget(ctx, other.Name, id)
+		if errors.Is(err, state.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		links = append(links, link)
+	}
+	slices.SortFunc(links, func(a, b state.Link) int { return strings.Compare(a.Sync, b.Sync) })
+	return links, nil
 }
 
-// place returns where the sync of a link stands among the others; -1 for this sync, and for one that is not configured any more.
+// place returns where the sync of a link stands among the others.
 func (w *world) place(link state.Link) int {
 	return slices.IndexFunc(w.job.Others, func(s rules.Sync) bool { return s.Name == link.Sync })
 }

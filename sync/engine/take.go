@@ -150,7 +150,9 @@ func (w *world) kept(c diff.Case, link state.Link, decision diff.Decision) (_ st
 	changed = settleDeactivation(c, &link) || changed
 	changed = settleProtection(c, &link) || changed
 	link.SourceHash, link.TargetHash, link.Rules = 0, 0, w.rules
-	if decision.InStep && c.Source != nil && c.Target != nil && !w.direct && len(c.LedElsewhere) == 0 {
+	// Whom we let go and another sync still holds is looked at each time: that claim may end without a change on either side.
+	heldElsewhere := link.Claim == state.Released && len(c.OtherClaims) > 0
+	if decision.InStep && c.Source != nil && c.Target != nil && !w.direct && len(c.LedElsewhere) == 0 && !heldElsewhere {
 		link.SourceHash = w.source.HashAt(w.source.Position(link.SourceID))
 		link.TargetHash = w.target.HashAt(w.target.Position(link.TargetID))
 	}

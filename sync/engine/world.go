@@ -66,6 +66,7 @@ type world struct {
 	newGroups map[string]int // numbers of the operations that make groups
 	scratch   *snapshot.Scratch
 	warnings  []string
+	orphans   []string // see findOrphans
 	// inSource and inTarget tell which positions of the listings have a link; linkedTargets counts those of the target.
 	inSource, inTarget []bool
 	linkedTargets      int
@@ -114,6 +115,9 @@ func (e *Engine) open(ctx context.Context, job Job) (*world, error) {
 	}
 	var err error
 	if _, w.linkedCount, err = e.options.State.LinkCount(ctx, w.sync.Name); err != nil {
+		return nil, err
+	}
+	if err := w.findOrphans(ctx); err != nil {
 		return nil, err
 	}
 	w.sourceStart = w.requests()
