@@ -19,6 +19,9 @@ type Description struct {
 	// remember them and hand them back on activation.
 	GroupsLostOnDeactivation bool
 
+	// Changes says what a ChangeLister tells; zero for a directory that is none.
+	Changes ChangeScope
+
 	// PageSize is the number of accounts of one page when the request names none, and the size by which requests
 	// are estimated.
 	PageSize int

@@ -13,6 +13,7 @@
 //	GroupLister      the groups or roles
 //	MemberLister     the direct members of one group
 //	MembershipLister the direct groups of one account
+//	ChangeLister     what changed since a token; a run between two full ones
 //	Creator          one new account
 //	BulkCreator      many new accounts in one call
 //	Updater          attributes of one account

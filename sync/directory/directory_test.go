@@ -18,7 +18,7 @@ func TestErrorsAreFoundByKind(t *testing.T) {
 	t.Parallel()
 	kinds := []directory.ErrorKind{
 		directory.Retryable, directory.Throttled, directory.UnknownOutcome, directory.NotFound, directory.Conflict, directory.Invalid,
-		directory.Auth, directory.Unsupported,
+		directory.Auth, directory.Unsupported, directory.Expired,
 	}
 	for _, kind := range kinds {
 		err := fmt.Errorf("run: %w", &directory.Error{Kind: kind, Op: "get account", Err: io.ErrUnexpectedEOF})

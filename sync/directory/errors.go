@@ -30,11 +30,13 @@ const (
 	Auth
 	// Unsupported: a power or an attribute that this directory lacks.
 	Unsupported
+	// Expired: what changed since that token can no longer be told. It says nothing about any account: list in full.
+	Expired
 )
 
 var kindNames = [...]string{
 	Retryable: "retryable", Throttled: "throttled", UnknownOutcome: "unknown_outcome", NotFound: "not_found",
-	Conflict: "conflict", Invalid: "invalid", Auth: "auth", Unsupported: "unsupported",
+	Conflict: "conflict", Invalid: "invalid", Auth: "auth", Unsupported: "unsupported", Expired: "expired",
 }
 
 // String returns the name that reports carry.

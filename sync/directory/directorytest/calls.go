@@ -88,6 +88,7 @@ func (w *world) over(t testing.TB, err error, what string) {
 func cancelsRead(t testing.TB, w *world) {
 	_, err := w.d.ListAccounts(cancelled(t), directory.ListRequest{})
 	w.over(t, err, "list accounts")
+	w.cancelsListChanges(t)
 	if getter, ok := w.d.(directory.Getter); ok {
 		_, err := getter.GetAccount(cancelled(t), w.MissingID)
 		w.over(t, err, "get account")

@@ -61,6 +61,11 @@ type Place struct {
 	Seed func(t testing.TB, seed Seed)
 	// Again opens the same place once more, as the next night's run will; nil where that is not possible.
 	Again func(t testing.TB) directory.Directory
+	// Settle lets so much time pass that a new token no longer reaches back to what was done before (ChangeScope.Overlap). nil
+	// where there is no overlap, or time cannot be made to pass: then unchanged accounts may come up too.
+	Settle func(t testing.TB)
+	// Expire makes all tokens that ListChanges has given out too old; nil where that cannot be brought about.
+	Expire func(t testing.TB)
 }
 
 // Seed is what Place.Seed puts there.
@@ -125,7 +130,7 @@ type check struct {
 }
 
 func story() []chapter {
-	return []chapter{description, listing, accounts, unique, attributes, status, groups, bulk, calls}
+	return []chapter{description, listing, accounts, unique, attributes, status, groups, bulk, changes, calls}
 }
 
 // Run tells the story to the directory.

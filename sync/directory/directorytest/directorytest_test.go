@@ -64,14 +64,18 @@ func failures(t *testing.T, s Suite) map[string][]string {
 // TestEachDefectIsFound tells the story to directories with one thing wrong, and to one with nothing wrong.
 func TestEachDefectIsFound(t *testing.T) {
 	t.Parallel()
-	for _, defect := range defects {
+	for _, defect := range slices.Concat(defects, changeDefects) {
 		t.Run(defect.name, func(t *testing.T) {
 			t.Parallel()
 			failed := failures(t, Suite{New: func(testing.TB) Place {
 				options := defect.options
 				options.Now = time.Now
 				d := memory.New(options)
-				return Place{Directory: defect.bend(d), Again: func(testing.TB) directory.Directory { return defect.bend(d.Clone()) }}
+				return Place{
+					Directory: defect.bend(d),
+					Again:     func(testing.TB) directory.Directory { return defect.bend(d.Clone()) },
+					Expire:    func(testing.TB) { d.ForgetChanges() },
+				}
 			}})
 			if _, ok := failed[defect.check]; !ok && defect.check != "" {
 				t.Errorf("the check %q passes; failed: %v", defect.check, failed)
@@ -88,7 +92,7 @@ func TestEachDefectIsFound(t *testing.T) {
 func TestChecksOfDefectsExist(t *testing.T) {
 	t.Parallel()
 	found := map[string]bool{}
-	for _, defect := range defects {
+	for _, defect := range slices.Concat(defects, changeDefects) {
 		found[defect.check] = true
 	}
 	var unproven []string

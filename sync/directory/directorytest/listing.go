@@ -26,6 +26,9 @@ func describes(t testing.TB, w *world) {
 	if _, ok := w.d.(directory.BulkCreator); ok != (d.BulkSize > 0) {
 		t.Errorf("the bulk size is %d, and being a BulkCreator is %t", d.BulkSize, ok)
 	}
+	if _, ok := w.d.(directory.ChangeLister); !ok && !reflect.DeepEqual(d.Changes, directory.ChangeScope{}) {
+		t.Errorf("the description says that changes are told, and the directory lists none: %+v", d.Changes)
+	}
 	var names []string
 	for _, spec := range d.Attributes {
 		if !directory.IsAttributeName(spec.Name) {

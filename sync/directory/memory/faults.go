@@ -176,7 +176,7 @@ type readOnly struct{ directory.Directory }
 
 func (r readOnly) Describe() directory.Description {
 	desc := r.Directory.Describe()
-	desc.BulkSize = 0
+	desc.BulkSize, desc.Changes = 0, directory.ChangeScope{}
 	desc.Attributes = slices.Clone(desc.Attributes)
 	for i := range desc.Attributes {
 		desc.Attributes[i].Writable, desc.Attributes[i].CreateOnly = false, false
@@ -184,11 +184,11 @@ func (r readOnly) Describe() directory.Description {
 	return desc
 }
 
-// noBulk describes a directory without bulk calls.
+// noBulk describes a directory without bulk calls and changes.
 type noBulk struct{ directory.Directory }
 
 func (n noBulk) Describe() directory.Description {
 	desc := n.Directory.Describe()
-	desc.BulkSize = 0
+	desc.BulkSize, desc.Changes = 0, directory.ChangeScope{}
 	return desc
 }

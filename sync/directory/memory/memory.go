@@ -39,6 +39,14 @@ type Options struct {
 	// Findings are what Check returns besides its own line.
 	Findings []directory.Finding
 
+	// Changes says what ListChanges tells; nil means everything, memberships by account. An Overlap and a TokenLife are passed
+	// on in the description, and are not kept.
+	Changes *directory.ChangeScope
+	// ChangesAsIDs makes ListChanges tell the ids of what changed and no more, as vendors do that send parts of records.
+	ChangesAsIDs bool
+	// ChangeLog is how many changes are remembered; 0 means 10,000. A token from before them is Expired.
+	ChangeLog int
+
 	// Now is the clock for created_at and updated_at; nil means that the directory keeps neither.
 	Now func() time.Time
 	// Fault is asked before each call with the name of the operation ("create account") and how often it has been called,
@@ -67,6 +75,7 @@ const (
 	OpListGroups      = "list groups"
 	OpListMembers     = "list members"
 	OpListMemberships = "list memberships"
+	OpListChanges     = "list changes"
 	OpCreateAccount   = "create account"
 	OpCreateAccounts  = "create accounts"
 	OpUpdateAccount   = "update account"
@@ -77,6 +86,12 @@ const (
 	OpSelf            = "identify"
 	OpCheck           = "check"
 )
+
+var _ interface {
+	directory.Full
+	directory.BulkCreator
+	directory.ChangeLister
+} = (*Directory)(nil)
 
 // Directory is a directory in memory, with every power. It is safe for concurrent use.
 type Directory struct {
@@ -97,6 +112,7 @@ type content struct {
 	groupIDs []string            // sorted
 	members  map[string][]string // group to sorted account ids
 	unique   map[string]map[string]string
+	log      changeLog
 	next     int // number of the next account
 	nextPut  int // number of the next group
 }
@@ -106,7 +122,7 @@ func New(options Options) *Directory {
 	defaults(&options)
 	d := &Directory{options: options, calls: map[string]int{}, content: &content{
 		accounts: map[string]*directory.Account{}, groups: map[string]*directory.Group{}, members: map[string][]string{},
-		unique: map[string]map[string]string{},
+		unique: map[string]map[string]string{}, log: changeLog{keep: options.ChangeLog},
 	}}
 	d.desc = directory.Description{
 		Type: options.Type, Name: options.Name, Identity: options.Identity,
@@ -114,6 +130,7 @@ func New(options Options) *Directory {
 		GroupsInline: options.GroupsInline, GroupsLostOnDeactivation: options.GroupsLostOnDeactivation,
 		PageSize: options.PageSize, BulkSize: options.BulkSize,
 		ReadConcurrency: options.ReadConcurrency, WriteConcurrency: options.WriteConcurrency, Notices: options.Notices,
+		Changes: *options.Changes,
 	}
 	for _, spec := range options.Attributes {
 		if spec.Unique {
@@ -142,6 +159,12 @@ func defaults(o *Options) {
 		if *concurrency <= 0 {
 			*concurrency = 8
 		}
+	}
+	if o.ChangeLog <= 0 {
+		o.ChangeLog = defaultChangeLog
+	}
+	if o.Changes == nil {
+		o.Changes = &directory.ChangeScope{Memberships: directory.MembershipsByAccount, Deletions: true, Groups: true}
 	}
 	if o.Attributes == nil {
 		o.Attributes = Attributes(o.Now != nil)
@@ -181,6 +204,7 @@ func (d *Directory) Describe() directory.Description {
 	desc := d.desc
 	desc.Attributes = slices.Clone(desc.Attributes)
 	desc.Notices = slices.Clone(desc.Notices)
+	desc.Changes.Untracked = slices.Clone(desc.Changes.Untracked)
 	return desc
 }
 

@@ -18,11 +18,17 @@ func TestConformance(t *testing.T) {
 		"with groups lost":           {GroupsLostOnDeactivation: true, Now: clock},
 		"with inline groups lost":    {GroupsLostOnDeactivation: true, GroupsInline: true},
 		"with no further attributes": {Closed: true},
+		"with changes by group":      {Changes: &directory.ChangeScope{Memberships: directory.MembershipsByGroup, Deletions: true, Groups: true}},
+		"with ids of changes":        {ChangesAsIDs: true, PageSize: 3},
 	} {
 		t.Run(name, func(t *testing.T) {
 			directorytest.Run(t, directorytest.Suite{New: func(testing.TB) directorytest.Place {
 				d := memory.New(options)
-				return directorytest.Place{Directory: d, Again: func(testing.TB) directory.Directory { return d.Clone() }}
+				return directorytest.Place{
+					Directory: d,
+					Again:     func(testing.TB) directory.Directory { return d.Clone() },
+					Expire:    func(testing.TB) { d.ForgetChanges() },
+				}
 			}})
 		})
 	}

@@ -95,10 +95,15 @@ func (d *Directory) RemoveGroup(ids ...string) {
 			d.put(account)
 		}
 		delete(d.members, id)
+		d.noteGroup(d.groups[id], nil)
 		delete(d.groups, id)
 		d.groupIDs = without(d.groupIDs, id)
-		for _, group := range d.groups {
-			group.Parents = without(group.Parents, id)
+		for _, child := range d.groupIDs {
+			if group := d.groups[child]; slices.Contains(group.Parents, id) {
+				moved := cloneGroup(*group)
+				moved.Parents = slices.DeleteFunc(moved.Parents, func(parent string) bool { return parent == id })
+				d.putGroup(moved)
+			}
 		}
 	}
 }
@@ -164,6 +169,7 @@ func (d *Directory) Clone() *Directory {
 		other.accounts[account.ID].Attributes = maps.Clone(stored.Attributes)
 	}
 	other.next, other.nextPut = d.next, d.nextPut
+	other.log = d.log.clone()
 	return other
 }
 
@@ -212,7 +218,8 @@ func (d *Directory) put(account directory.Account) {
 		}
 	}
 	revision := 1
-	if old, ok := d.accounts[account.ID]; ok {
+	old, ok := d.accounts[account.ID]
+	if ok {
 		n, err := strconv.Atoi(old.Revision)
 		if err != nil {
 			panic(fmt.Sprintf("memory: revision %q of account %q", old.Revision, old.ID))
@@ -223,6 +230,7 @@ func (d *Directory) put(account directory.Account) {
 		d.order = with(d.order, account.ID)
 	}
 	account.Revision = strconv.Itoa(revision)
+	d.noteAccount(old, &account)
 	if d.options.Now != nil {
 		if account.Attributes == nil {
 			account.Attributes = directory.Attributes{}
@@ -260,16 +268,19 @@ func (d *Directory) remove(id string) {
 		return
 	}
 	d.unindex(*stored)
+	d.noteAccount(stored, nil)
 	delete(d.accounts, id)
 	d.order = without(d.order, id)
 }
 
 func (d *Directory) putGroup(group directory.Group) {
 	group = cloneGroup(group)
-	if d.groups[group.ID] == nil {
+	old := d.groups[group.ID]
+	if old == nil {
 		d.groupIDs = with(d.groupIDs, group.ID)
 	}
 	d.groups[group.ID] = &group
+	d.noteGroup(old, &group)
 }
 
 // with and without keep a sorted list of ids.
