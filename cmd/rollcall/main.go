@@ -16,13 +16,17 @@ var version = "development"
 
 func main() { os.Exit(realMain()) }
 
-// garbage is how much of the memory in use may be garbage, in percent, where the environment (GOGC) does not say otherwise.
-// The indexes of a million people are large and live through the whole run; with Go's usual 100 they would be paid twice.
-const garbage = 50
+// Where the environment (GOGC, GOMEMLIMIT) does not say otherwise, memory is cleaned up seldom while little is in use, and often
+// from memoryLimit on: the indexes of a million people live through the whole run.
+const (
+	garbage     = 300 // percent of what is in use
+	memoryLimit = 400 << 20
+)
 
 func realMain() int {
-	if os.Getenv("GOGC") == "" {
+	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetGCPercent(garbage)
+		debug.SetMemoryLimit(memoryLimit)
 	}
 	talk := newConsole(os.Stderr)
 	ctx, stop := interruptible(context.Background(), talk)

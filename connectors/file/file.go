@@ -116,6 +116,7 @@ func (s *store) describe(l *layout) {
 	s.description = directory.Description{
 		Type: "file", Name: s.options.name, Identity: "file:" + filepath.ToSlash(path),
 		OpenAttributes: l == nil || s.options.format != formatCSV,
+		NoStatus:       l != nil && l.active < 0 && s.options.format == formatCSV,
 		GroupsInline:   l == nil || l.groups >= 0,
 		PageSize:       pageSize, ReadConcurrency: 4,
 	}

@@ -307,3 +307,11 @@ func TestCheckSaysWhatWasUnderstood(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
+
+func TestAFileWithoutAStatusSaysSo(t *testing.T) {
+	for content, want := range map[string]bool{"id,username,active\n1,anna,true\n": false, "id,username,contract\n1,anna,true\n": true} {
+		if got := open(t, write(t, "a.csv", content), nil).Describe().NoStatus; got != want {
+			t.Errorf("%q: %t", content, got)
+		}
+	}
+}

@@ -13,6 +13,8 @@ type Description struct {
 	// OpenAttributes is set where any further custom attribute can be read and written.
 	OpenAttributes bool
 
+	// NoStatus is set where the directory tells no status and everybody counts as active (a file without such a column).
+	NoStatus bool
 	// GroupsInline is set where listed accounts carry their groups.
 	GroupsInline bool
 	// GroupsLostOnDeactivation is set where deactivating an account takes its groups away, so that the engine must

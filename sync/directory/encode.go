@@ -87,7 +87,14 @@ func (a Account) AppendHashed(b []byte, hashed func(attribute string) bool) (_ [
 	b = appendTexts(b, groups)
 	digest.Write(b[from:]) //nolint:errcheck // never fails
 	b = binary.AppendUvarint(b, uint64(len(a.Attributes)))
-	for _, name := range a.Attributes.Names() {
+	// Sorting on the stack: this runs for every account of every listing.
+	var few [24]string
+	names := few[:0]
+	for name := range a.Attributes {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
 		from = len(b)
 		b = appendText(b, name)
 		b = a.Attributes[name].AppendBinary(b)

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rollcall-sync/rollcall/sync/directory"
 	"github.com/rollcall-sync/rollcall/sync/guard"
 	"github.com/rollcall-sync/rollcall/sync/state"
 )
@@ -22,10 +23,12 @@ const approvalLife = 7 * 24 * time.Hour
 type acceptedRules struct {
 	Fingerprint string `json:"fingerprint"`
 	// Source and Target are the identities of the directories.
-	Source string    `json:"source,omitempty"`
-	Target string    `json:"target,omitempty"`
-	Run    string    `json:"run"`
-	At     time.Time `json:"at"`
+	Source string `json:"source,omitempty"`
+	Target string `json:"target,omitempty"`
+	// Seen is what the rules use of the source and the source had; see world.used.
+	Seen []string  `json:"seen,omitempty"`
+	Run  string    `json:"run"`
+	At   time.Time `json:"at"`
 }
 
 func rulesKey(sync string) string           { return "rules/" + sync }
@@ -37,23 +40,71 @@ func (w *world) accept(ctx context.Context, report *Report) error {
 	if w.direct || !w.source.Certificate.Complete || !w.target.Certificate.Complete {
 		return nil
 	}
-	data, err := json.Marshal(acceptedRules{w.rules, w.sourceSide.Identity, w.targetSide.Identity, report.Run, w.engine.options.Now().UTC()})
+	seen := slices.DeleteFunc(w.used(), func(name string) bool { return !w.sourceHas(name) })
+	data, err := json.Marshal(acceptedRules{w.rules, w.sourceSide.Identity, w.targetSide.Identity, seen, report.Run, w.engine.options.Now().UTC()})
 	if err != nil {
 		return err
 	}
 	return w.engine.options.State.SetMeta(ctx, rulesKey(w.sync.Name), string(data))
 }
 
-// changedSince says what is different from the last accepted run: the rules, and where a directory is. Both are empty when
-// nothing is, or when nobody is linked yet.
-func (w *world) changedSince(ctx context.Context) (changedRules, moved string, err error) {
+// The names of what rules use of a source, as they are remembered and told.
+const (
+	usedStatus    = "status of accounts"
+	usedAttribute = "attribute "
+	usedGroup     = "group "
+)
+
+// used names what the rules use of the source: the status, attributes and groups. A column that was renamed or a group that
+// went away looks to the rules like nobody having the value or being a member.
+func (w *world) used() []string {
+	names := []string{usedStatus}
+	for _, attribute := range w.mapping.SourceAttributes() {
+		names = append(names, usedAttribute+attribute)
+	}
+	groups, _ := w.mapping.SourceGroups()
+	for _, group := range groups {
+		names = append(names, usedGroup+group)
+	}
+	return names
+}
+
+// sourceHas reports whether the source has what used names, in this run.
+func (w *world) sourceHas(name string) bool {
+	if attribute, ok := strings.CutPrefix(name, usedAttribute); ok {
+		_, described := w.source.Description.Attribute(attribute)
+		return described
+	}
+	if wanted, ok := strings.CutPrefix(name, usedGroup); ok {
+		return slices.ContainsFunc(w.source.Groups, func(g directory.Group) bool { return wanted == g.ID || wanted == g.Path || wanted == g.Name })
+	}
+	return !w.source.Description.NoStatus
+}
+
+// lost says what the source had in the last accepted run, and the rules use, and it no longer has; empty for nothing.
+func (w *world) lost(last acceptedRules, when string) string {
+	var gone []string
+	for _, name := range w.used() {
+		if slices.Contains(last.Seen, name) && !w.sourceHas(name) {
+			gone = append(gone, name)
+		}
+	}
+	if len(gone) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s no longer has what the rules use: %s (it had in %s)", w.sourceSide.Name, strings.Join(gone, ", "), when)
+}
+
+// changedSince says what is different from the last accepted run: the rules, where a directory is, and what the source has of
+// what the rules use. All are empty when nothing is, or when nobody is linked yet.
+func (w *world) changedSince(ctx context.Context) (changedRules, moved, lost string, err error) {
 	text, err := w.engine.options.State.Meta(ctx, rulesKey(w.sync.Name))
 	if err != nil || text == "" || w.linkedCount == 0 {
-		return "", "", err
+		return "", "", "", err
 	}
 	var last acceptedRules
 	if err := json.Unmarshal([]byte(text), &last); err != nil {
-		return "", "", fmt.Errorf("state: what is kept of the rules of %s cannot be read: %w", w.sync.Name, err)
+		return "", "", "", fmt.Errorf("state: what is kept of the rules of %s cannot be read: %w", w.sync.Name, err)
 	}
 	when := fmt.Sprintf("run %s of %s", last.Run, last.At.Format(time.DateOnly))
 	if last.Fingerprint != w.rules {
@@ -66,7 +117,7 @@ func (w *world) changedSince(ctx context.Context) (changedRules, moved string, e
 			moved = fmt.Sprintf("%s is %s now and was %s in %s", side.name, side.is, side.was, when)
 		}
 	}
-	return changedRules, moved, nil
+	return changedRules, moved, w.lost(last, when), nil
 }
 
 // extent is what a plan was made of: one person or everybody, and whose size was taken as true. What is approved for one

@@ -71,7 +71,9 @@ func TestRunsOfOnePersonShareABudget(t *testing.T) {
 			}
 			r.run()
 			if leaves == "a group" {
-				r.source.RemoveGroup("g-web")
+				for _, id := range ids {
+					r.source.Leave(id, "g-web")
+				}
 			} else {
 				r.source.Remove(ids[:20]...)
 			}

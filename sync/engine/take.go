@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -201,18 +202,9 @@ func sameBase(a, b state.Base) bool {
 
 // arrange settles who gets which unique value, and puts the plan into order.
 func (w *world) arrange() error {
-	if w.plan.Operations.Len() > 0 {
-		if err := w.indexTarget(); err != nil {
-			return err
-		}
-		if w.sync.Writeback.Create || w.sync.Writeback.Update {
-			if err := w.indexSource(); err != nil {
-				return err
-			}
-		}
-	}
-	if err := w.plan.Arrange(w.uniqueKey, w.holder); err != nil {
-		return err
+	var fault error
+	if err := w.plan.Arrange(w.uniqueKey, w.holder(&fault)); err != nil || fault != nil {
+		return cmp.Or(err, fault)
 	}
 	err := w.plan.Operations.Dropped(func(o plan.Operation) { // nothing is left of it but a note
 		if o.SourceID != "" && w.source.Position(o.SourceID) >= 0 && !w.faulty[o.PairHash()] {
@@ -239,23 +231,31 @@ func (w *world) uniqueKey(side plan.Side, change plan.Change) string {
 	return mapping.Key(change.After, spec)
 }
 
-// holder tells which account holds a unique value now.
-func (w *world) holder(side plan.Side, attribute, key string) (id, label string, ok bool) {
-	keys, s, description := w.targetKeys, w.target, w.targetSide
-	if side == plan.Source {
-		keys, s, description = w.sourceKeys, w.source, w.sourceSide
-	}
-	if keys == nil {
-		return "", "", false // nothing is written there
-	}
-	spec := specOf(description, attribute)
-	for _, position := range keys.Positions(attribute + "\x00" + key) {
-		account, err := s.At(position)
-		if err == nil && mapping.Key(account.Attributes[attribute], spec) == key {
-			return account.ID, account.Label() + " (id " + account.ID + ")", true
+// holder tells which account holds a unique value now. The accounts are indexed when the first such value is asked for; what
+// goes wrong with that is left in fault.
+func (w *world) holder(fault *error) plan.Holder {
+	return func(side plan.Side, attribute, key string) (id, label string, ok bool) {
+		index, keys, s, description := w.indexTarget, &w.targetKeys, w.target, w.targetSide
+		if side == plan.Source {
+			index, keys, s, description = w.indexSource, &w.sourceKeys, w.source, w.sourceSide
 		}
+		if err := index(); err != nil {
+			*fault = err
+			return "", "", false
+		}
+		spec := specOf(description, attribute)
+		for _, position := range (*keys).Positions(attribute + "\x00" + key) {
+			account, err := s.At(position)
+			if err != nil {
+				*fault = err
+				return "", "", false
+			}
+			if mapping.Key(account.Attributes[attribute], spec) == key {
+				return account.ID, account.Label() + " (id " + account.ID + ")", true
+			}
+		}
+		return "", "", false
 	}
-	return "", "", false
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -136,3 +136,56 @@ func TestOnePersonIsNotGoneFromAnEmptyListing(t *testing.T) {
 	r.job.Account = "person001"
 	r.expect(StatusOK, "deactivated 1")
 }
+
+// A group that was renamed, or a column that is gone, looks to the rules as if everybody had lost it.
+func TestWhatTheRulesUseAndTheSourceLostNeedsApproval(t *testing.T) {
+	r := newRig(t)
+	ids := r.people(40)
+	for _, id := range ids[:3] { // within the budget
+		r.source.Join(id, "g-web")
+	}
+	r.run()
+	r.run()
+	r.source.PutGroup(directory.Group{ID: "g-web", Name: "Web Editors"})
+	report := r.expect(StatusRefused)
+	if want := "staff no longer has what the rules use: group Web editors"; !strings.Contains(strings.Join(report.Reasons, "\n"), want) {
+		t.Errorf("reasons %v", report.Reasons)
+	}
+	r.job.Account = "person001"
+	r.expect(StatusRefused)
+	r.job.Account = ""
+	r.source.PutGroup(directory.Group{ID: "g-web", Name: "Web editors"})
+	r.expect(StatusNothing)
+}
+
+func TestALostStatusNeedsApproval(t *testing.T) {
+	r := newRig(t)
+	ids := r.people(40)
+	r.source.Edit(ids[0], func(a *directory.Account) { a.Status = directory.StatusInactive })
+	r.run()
+	r.source.Edit(ids[1], func(a *directory.Account) { a.Status = directory.StatusInactive })
+	r.run()
+	everybody := described{r.source}
+	for _, id := range ids[:2] {
+		r.source.Edit(id, func(a *directory.Account) { a.Status = directory.StatusActive })
+	}
+	r.job.Source = struct {
+		directory.Directory
+		directory.Getter
+		directory.GroupLister
+		directory.MemberLister
+	}{everybody, r.source, r.source, r.source}
+	report := r.expect(StatusRefused)
+	if want := "no longer has what the rules use: status of accounts"; !strings.Contains(strings.Join(report.Reasons, "\n"), want) {
+		t.Errorf("reasons %v", report.Reasons)
+	}
+}
+
+// described is a source that tells no status any more.
+type described struct{ *memory.Directory }
+
+func (d described) Describe() directory.Description {
+	desc := d.Directory.Describe()
+	desc.NoStatus = true
+	return desc
+}

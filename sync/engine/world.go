@@ -322,7 +322,7 @@ func (w *world) judge(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	changed, moved, err := w.changedSince(ctx)
+	changed, moved, lost, err := w.changedSince(ctx)
 	if err != nil {
 		return err
 	}
@@ -335,7 +335,7 @@ func (w *world) judge(ctx context.Context) error {
 		command = "rollcall sync " + w.sync.Name + " --approve"
 	}
 	w.verdict = guard.Judge(guard.Input{
-		Plan: &w.plan, Limits: w.sync.Limits, Linked: w.linkedCount, UsualRemovals: usual, LostBefore: before, RulesChanged: changed, Moved: moved,
+		Plan: &w.plan, Limits: w.sync.Limits, Linked: w.linkedCount, UsualRemovals: usual, LostBefore: before, RulesChanged: changed, Moved: moved, Lost: lost,
 		Guarded: w.guarded, Approved: w.approved, Approve: command, Extent: extentOf(w.job).String(),
 	})
 	if w.verdict.Token != "" {

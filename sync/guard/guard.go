@@ -29,6 +29,9 @@ type Input struct {
 	// Moved says which directory is another place than in the last accepted run; empty when none is. Ids of one place mean
 	// other people in another.
 	Moved string
+	// Lost says what the rules use and the source no longer has; empty for nothing. To the rules it looks as if everybody had
+	// lost it.
+	Lost string
 	// Guarded tells why an account is never written; the plan must not write it. Empty for everyone else.
 	Guarded func(side plan.Side, id string) string
 	// Approved are the keys (plan.Keys) that an administrator has approved; nil when nobody has.
@@ -72,7 +75,7 @@ func Judge(in Input) Verdict {
 		return Verdict{Refused: true, Reasons: []Reason{{Rule: "lockout", Message: seen.lockout}}}
 	}
 	var v Verdict
-	for _, rule := range []func(Input, *sums) (Reason, bool){removals, creations, updates, changedRules, moved} {
+	for _, rule := range []func(Input, *sums) (Reason, bool){removals, creations, updates, changedRules, moved, lost} {
 		if reason, ok := rule(in, seen); !ok {
 			v.Reasons = append(v.Reasons, reason)
 		}
@@ -249,6 +252,15 @@ func moved(in Input, seen *sums) (Reason, bool) {
 	}
 	return Reason{Rule: "place", Message: fmt.Sprintf("%s; if it is the same site under a new address, this plan of %s needs approval once, otherwise use a state file of its own: %s",
 		in.Moved, count(seen.all.n, "operation"), seen.all.names())}, false
+}
+
+// lost makes a run plan-only whose source no longer has what the rules use.
+func lost(in Input, seen *sums) (Reason, bool) {
+	if in.Lost == "" || seen.all.n == 0 {
+		return Reason{}, true
+	}
+	return Reason{Rule: "source", Message: fmt.Sprintf("%s; if it was renamed, correct the rules or the source; if it is gone for good, this plan of %s needs approval once: %s",
+		in.Lost, count(seen.all.n, "operation"), seen.all.names())}, false
 }
 
 // usually compares with the runs before.

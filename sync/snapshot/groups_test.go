@@ -149,6 +149,18 @@ func TestInlineGroupsAreNotListedAgain(t *testing.T) {
 	}
 }
 
+// TestAGroupThatOnlyItsMembersKnow: a list of groups that leaves one out would take it away from everybody in it.
+func TestAGroupThatOnlyItsMembersKnow(t *testing.T) {
+	t.Parallel()
+	b := web()
+	b.desc.GroupsInline = true
+	b.pages[0][0].Groups, b.pages[0][0].GroupsKnown = []string{"g3", "g9"}, true
+	s := read(t, byGroup{grouped{b}}, needs(GroupNeed{All: true}))
+	if failed := s.Certificate.Failed(); s.Certificate.Complete || !strings.Contains(failed, "the list of groups lacks some that accounts are in: 1, such as g9") {
+		t.Errorf("%s", failed)
+	}
+}
+
 // TestGroupsThatAreNotReadWhole void the certificate, and nobody's groups are known.
 func TestGroupsThatAreNotReadWhole(t *testing.T) {
 	t.Parallel()

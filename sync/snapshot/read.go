@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -47,7 +49,7 @@ func Read(ctx context.Context, d directory.Directory, options Options) (*Snapsho
 		return nil, fmt.Errorf("%w: %w", ErrSpool, err)
 	}
 	s := &Snapshot{Description: d.Describe(), TakenAt: options.Now(), file: out.file}
-	r := &listing{snapshot: s, directory: d, options: options, out: out, facts: listingFacts{before: -1, after: -1, total: -1}}
+	r := &listing{named: make(map[string]bool), snapshot: s, directory: d, options: options, out: out, facts: listingFacts{before: -1, after: -1, total: -1}}
 	if options.Attributes != nil {
 		named := make(map[string]bool, len(options.Attributes))
 		for _, name := range options.Attributes {
@@ -86,6 +88,7 @@ type listing struct {
 
 	mu    sync.Mutex
 	facts listingFacts
+	named map[string]bool // ids of groups that listed accounts carry
 }
 
 func (l *listing) read(ctx context.Context) error {
@@ -229,6 +232,11 @@ func (l *listing) page(ctx context.Context, request directory.ListRequest) (next
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.snapshot.entries = append(l.snapshot.entries, entries...)
+	for _, account := range page.Accounts {
+		for _, id := range account.Groups {
+			l.named[id] = true
+		}
+	}
 	l.facts.pages++
 	if page.Total >= 0 {
 		l.facts.totalMoved = l.facts.totalMoved || (l.facts.total >= 0 && l.facts.total != page.Total)
@@ -261,7 +269,11 @@ func (l *listing) groups(ctx context.Context) {
 		return
 	}
 	l.snapshot.Groups = groups
-	if l.snapshot.Description.GroupsInline || (!need.All && need.Choose == nil) {
+	if l.snapshot.Description.GroupsInline {
+		l.facts.groupsBroke = l.unlisted()
+		return
+	}
+	if !need.All && need.Choose == nil {
 		return
 	}
 	if err := l.memberships(ctx, need); err != nil {
@@ -269,6 +281,19 @@ func (l *listing) groups(ctx context.Context) {
 		return
 	}
 	l.snapshot.membersKnown = true
+}
+
+// unlisted says which group an account is in that the list of groups lacks: a list that leaves groups out would take them away
+// from their members.
+func (l *listing) unlisted() error {
+	for _, group := range l.snapshot.Groups {
+		delete(l.named, group.ID)
+	}
+	if len(l.named) == 0 {
+		return nil
+	}
+	missing := slices.Sorted(maps.Keys(l.named))
+	return fmt.Errorf("the list of groups lacks some that accounts are in: %d, such as %s", len(missing), strings.Join(missing[:min(3, len(missing))], ", "))
 }
 
 // ListGroups reads all groups of a directory.
