@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/rollcall-sync/rollcall/sync/directory"
 )
 
@@ -69,15 +71,14 @@ func (d *Directory) kept(brief bool) *administrators {
 	return nil
 }
 
-// administrators returns who may manage the realm, from memory unless fresh is asked for. The user stores are looked at
-// anew together with it.
-func (d *Directory) administrators(ctx context.Context, fresh bool) (*administrators, error) {
-	if kept := d.kept(false); kept != nil && !fresh {
+// administrators returns who may manage the realm, from memory where it is known. Whoever asks while it is being found out
+// waits for that.
+func (d *Directory) administrators(ctx context.Context) (*administrators, error) {
+	d.discovering.Lock()
+	defer d.discovering.Unlock()
+	if kept := d.kept(false); kept != nil {
 		return kept, nil
 	}
-	d.mu.Lock()
-	d.federation = nil
-	d.mu.Unlock()
 	found, err := d.discover(ctx, false)
 	if err != nil {
 		return nil, err
@@ -86,6 +87,13 @@ func (d *Directory) administrators(ctx context.Context, fresh bool) (*administra
 	d.admins, d.looks = found, looks{}
 	d.mu.Unlock()
 	return found, nil
+}
+
+// forget makes the next question about administrators, and about user stores, one to the server.
+func (d *Directory) forget() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.admins, d.federation = nil, nil
 }
 
 // single returns what is known for looking at one account: from memory, or nothing, so that the account itself has to be
@@ -98,7 +106,8 @@ func (d *Directory) single(ctx context.Context) (*administrators, error) {
 	many := len(d.looks.reasons) >= mostLooks
 	d.mu.Unlock()
 	if many {
-		return d.administrators(ctx, true)
+		d.forget()
+		return d.administrators(ctx)
 	}
 	return &administrators{brief: true}, nil
 }
@@ -186,33 +195,52 @@ func (d *Directory) managers(ctx context.Context, found *administrators) error {
 	if err := d.get(ctx, o, "/clients/"+id+"/roles", nil, &list); err != nil {
 		return err
 	}
+	var ruling []heldRole
 	for _, r := range list {
 		if !rules(r.Name) {
 			continue
 		}
 		reason := "holds the role " + r.Name + " of " + d.managementClient()
 		found.roles[clientRoleID(d.managementClient(), r.Name)] = reason
-		if err := d.holders(ctx, o, "/clients/"+id+"/roles/"+url.PathEscape(r.Name), reason, found.users); err != nil {
-			return err
+		ruling = append(ruling, heldRole{"/clients/" + id + "/roles/" + url.PathEscape(r.Name), reason})
+	}
+	return d.holders(ctx, o, ruling, found.users)
+}
+
+// heldRole is the path of a role, and why its holders are administrators.
+type heldRole struct{ path, reason string }
+
+// holders adds everybody to users who holds one of the roles directly. The roles are asked about side by side; of several
+// reasons the first counts.
+func (d *Directory) holders(ctx context.Context, o op, roles []heldRole, users map[string]string) error {
+	ids := make([][]string, len(roles))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(max(1, d.Describe().ReadConcurrency))
+	for i, r := range roles {
+		group.Go(func() error {
+			return d.each(ctx, o, r.path+"/users", brief, func(raw json.RawMessage) error {
+				var user struct {
+					ID string `json:"id"`
+				}
+				if err := json.Unmarshal(raw, &user); err != nil {
+					return d.failure(o, &exchange{}, err)
+				}
+				ids[i] = append(ids[i], user.ID)
+				return nil
+			})
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	for i, r := range roles {
+		for _, id := range ids[i] {
+			if _, known := users[id]; !known {
+				users[id] = r.reason
+			}
 		}
 	}
 	return nil
-}
-
-// holders adds everybody to users who holds the role at path directly.
-func (d *Directory) holders(ctx context.Context, o op, path, reason string, users map[string]string) error {
-	return d.each(ctx, o, path+"/users", brief, func(raw json.RawMessage) error {
-		var user struct {
-			ID string `json:"id"`
-		}
-		if err := json.Unmarshal(raw, &user); err != nil {
-			return d.failure(o, &exchange{}, err)
-		}
-		if _, known := users[user.ID]; !known {
-			users[user.ID] = reason
-		}
-		return nil
-	})
 }
 
 // privilegedHolders finds the realm roles that make an administrator and who holds them directly.
@@ -221,14 +249,13 @@ func (d *Directory) privilegedHolders(ctx context.Context, found *administrators
 	if err := d.rulingRoles(ctx, o, found); err != nil {
 		return err
 	}
+	var ruling []heldRole
 	for _, id := range sortedKeys(found.roles) {
 		if name, ok := strings.CutPrefix(id, realmRolePrefix); ok {
-			if err := d.holders(ctx, o, "/roles/"+url.PathEscape(name), found.roles[id], found.users); err != nil {
-				return err
-			}
+			ruling = append(ruling, heldRole{"/roles/" + url.PathEscape(name), found.roles[id]})
 		}
 	}
-	return nil
+	return d.holders(ctx, o, ruling, found.users)
 }
 
 // rulingRoles finds the realm roles that make an administrator.

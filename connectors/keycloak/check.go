@@ -145,7 +145,8 @@ func (d *Directory) checkGroups(ctx context.Context, _ directory.CheckRequest, l
 }
 
 func (d *Directory) checkAdministrators(ctx context.Context, request directory.CheckRequest, list *findings) error {
-	admins, err := d.administrators(ctx, true)
+	d.forget()
+	admins, err := d.administrators(ctx)
 	switch {
 	case err != nil:
 		return err

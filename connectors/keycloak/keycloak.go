@@ -73,15 +73,16 @@ type Directory struct {
 	renaming    bool
 	now         func() time.Time
 
-	mu         sync.Mutex
-	admins     *administrators // whole, for listings
-	rulers     *administrators // brief, for groups
-	looks      looks
-	count      int // of users, when they were counted last; -1 before
-	federation *federation
-	profile    *profile
-	self       string
-	clients    map[string]string // client id to its internal id
+	discovering sync.Mutex // held while administrators are found out
+	mu          sync.Mutex
+	admins      *administrators // whole, for listings
+	rulers      *administrators // brief, for groups
+	looks       looks
+	count       int // of users, when they were counted last; -1 before
+	federation  *federation
+	profile     *profile
+	self        string
+	clients     map[string]string // client id to its internal id
 }
 
 // Keycloak has no call that makes many accounts and answers for each.

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/Nerzal/gocloak/v13"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/rollcall-sync/rollcall/sync/directory"
 )
@@ -29,14 +30,22 @@ func (d *Directory) ListAccounts(ctx context.Context, request directory.ListRequ
 	if err != nil {
 		return directory.AccountPage{}, err
 	}
-	// Who may manage the realm is found out anew for every listing, once.
-	admins, err := d.administrators(ctx, request.Cursor == "")
-	if err != nil {
-		return directory.AccountPage{}, err
+	if request.Cursor == "" {
+		d.forget() // who may manage the realm is found out anew for every listing, once
 	}
 	size := d.sizeOf(request.Size)
-	rows, err := d.page(ctx, o, "/users", whole, first, size)
-	if err != nil {
+	var admins *administrators
+	var rows []json.RawMessage
+	both, within := errgroup.WithContext(ctx)
+	both.Go(func() (err error) {
+		admins, err = d.administrators(within)
+		return err
+	})
+	both.Go(func() (err error) {
+		rows, err = d.page(within, o, "/users", whole, first, size)
+		return err
+	})
+	if err := both.Wait(); err != nil {
 		return directory.AccountPage{}, err
 	}
 	page := directory.AccountPage{Total: -1, Accounts: make([]directory.Account, 0, len(rows))}
@@ -119,9 +128,7 @@ func (d *Directory) CountAccounts(ctx context.Context) (int, error) {
 // Partition implements directory.Partitioner: offsets can be read side by side. The last count will do, however old: what
 // has come up since follows the last page, and a page too many is empty.
 func (d *Directory) Partition(ctx context.Context, request directory.ListRequest) ([]string, error) {
-	if _, err := d.administrators(ctx, true); err != nil {
-		return nil, err
-	}
+	d.forget() // see ListAccounts
 	d.mu.Lock()
 	count := d.count
 	d.mu.Unlock()
