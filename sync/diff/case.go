@@ -18,6 +18,7 @@
 //	missing, listing complete    linked                                 suspected; confirmed gone: deactivate; deleted after grace
 //	missing, back under a new id linked, same username and e-mail       reported, access stays
 //	missing, listing incomplete  linked                                 withheld
+//	anything                     linked, other username and e-mail      untouched and reported
 //	scope or status unknown      any                                    neither created, activated nor deactivated
 //	anything                     privileged, own account                untouched and reported
 //	protected on either side, or when it was last read                  both sides untouched and reported

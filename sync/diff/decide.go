@@ -27,6 +27,7 @@ func (d *Decider) Decide(c Case) Decision {
 	default:
 		d.linked(&c, &out)
 	}
+	d.distrust(&c, &out)
 	d.protect(&c, &out)
 	d.keepNews(&c, &out)
 	out.settle()

@@ -299,3 +299,52 @@ func TestWhoIsGoneAndSeemsToBeBackUnderANewID(t *testing.T) {
 		},
 	})
 }
+
+func TestATargetAccountThatIsNoLongerTheOneItWas(t *testing.T) {
+	t.Parallel()
+	stranger := accounts{with("username", "mallory"), with("email", "mallory@example.com"), in("r-subscriber")}
+	says := "identity: its account in website (id t1) is no longer the one that was linked (username is \"mallory\" and was \"anna\", email is \"mallory@example.com\" and was \"anna@example.com\"), so nothing is written to it; "
+	another := func(change func(*diff.Case)) func(*scene) diff.Case {
+		return func(s *scene) diff.Case {
+			c := linked(nil, stranger)(s)
+			change(&c)
+			return c
+		}
+	}
+	check(t, []row{
+		{
+			name: "gets no names and no groups", of: linked(accounts{in("g-web")}, stranger), class: diff.Failed,
+			notes: []string{says + "if it is the account of somebody else: `rollcall unlink staff-to-website s1`; if somebody renamed it: the same, and then `rollcall link staff-to-website s1 t1`"},
+		},
+		{name: "is not deactivated", of: linked(accounts{inactive}, stranger), notes: []string{says}, class: diff.Failed},
+		{name: "is not deactivated for who left the scope", of: linked(accounts{away}, stranger), notes: []string{says}, class: diff.Failed},
+		{
+			name: "is not deactivated for who is gone", of: another(func(c *diff.Case) { c.Source, c.SourceMissing = nil, diff.Gone }), class: diff.Failed,
+			notes: []string{says + "if it is the account of somebody else: `rollcall unlink staff-to-website s1`; if somebody renamed it: deactivate it in website"},
+		},
+		{
+			name: "is not written back", change: func(s *scene) {
+				s.sync.Attributes[0].Direction, s.sync.Attributes[1].Direction = rules.Both, rules.Both
+			},
+			of: linked(nil, stranger), notes: []string{says}, class: diff.Failed,
+		},
+		{
+			name: "is what the source asks for by now", of: linked(accounts{with("username", "mallory"), with("nickname", "Mal")}, stranger),
+			writes: []string{"target update email=anna@example.com nickname=Mal"}, class: diff.Changed,
+		},
+		{name: "has only another e-mail", of: linked(nil, accounts{with("email", "new@example.com")}), writes: []string{"target update email=anna@example.com"}, class: diff.Changed},
+		{name: "has only another username", of: linked(nil, accounts{with("username", "new")}), writes: []string{"target update username=anna"}, class: diff.Changed},
+		{name: "does not tell its e-mail", of: linked(nil, accounts{with("username", "new"), without("email")}), writes: []string{"target update username=anna email=anna@example.com"}, class: diff.Changed},
+		{name: "was in the middle of an exchange", of: linked(nil, accounts{with("username", "new"), with("email", "rollcall-moving-0123@example.invalid")}), writes: []string{"target update username=anna email=anna@example.com"}, class: diff.Changed},
+		{name: "has no base to be compared with", of: linked(nil, stranger, noBase("email")), writes: []string{"target update username=anna email=anna@example.com"}, class: diff.Changed},
+		{
+			name: "has names that another sync leads",
+			of:   another(func(c *diff.Case) { c.LedElsewhere = map[string]string{"email": "other"} }), writes: []string{"target update username=anna"}, class: diff.Changed,
+		},
+		{
+			name: "is renamed by hand where nothing is updated, and is deactivated", change: func(s *scene) { s.sync.Actions.Update = false },
+			of: linked(accounts{inactive}, stranger), writes: []string{"target deactivate with r-subscriber"}, class: diff.Changed,
+		},
+		{name: "is let go of already", of: another(func(c *diff.Case) { c.Source, c.SourceMissing, c.Link.Held = nil, diff.Suspected, false }), reason: "already let go"},
+	})
+}

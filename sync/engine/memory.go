@@ -12,6 +12,7 @@ import (
 
 	"github.com/rollcall-sync/rollcall/sync/directory"
 	"github.com/rollcall-sync/rollcall/sync/guard"
+	"github.com/rollcall-sync/rollcall/sync/plan"
 	"github.com/rollcall-sync/rollcall/sync/state"
 )
 
@@ -35,10 +36,16 @@ func rulesKey(sync string) string           { return "rules/" + sync }
 func approvalKey(sync, token string) string { return "approval/" + sync + "/" + token }
 
 // accept remembers the rules and the places as those under which a whole plan was let through. A plan from an incomplete
-// listing, or of one person, lacks what they would do to everybody else, so it accepts nothing.
+// listing, or of one person, lacks what they would do to everybody else, so it accepts nothing. A place that is another one, and
+// where ids mean other people, is not accepted because nothing is written to those.
 func (w *world) accept(ctx context.Context, report *Report) error {
 	if w.direct || !w.source.Certificate.Complete || !w.target.Certificate.Complete {
 		return nil
+	}
+	if slices.ContainsFunc(w.plan.Notes, func(n plan.Note) bool { return n.Kind == plan.NoteIdentity }) {
+		if _, moved, _, err := w.changedSince(ctx); err != nil || moved != "" {
+			return err
+		}
 	}
 	seen := slices.DeleteFunc(w.used(), func(name string) bool { return !w.sourceHas(name) })
 	data, err := json.Marshal(acceptedRules{w.rules, w.sourceSide.Identity, w.targetSide.Identity, seen, report.Run, w.engine.options.Now().UTC()})

@@ -177,3 +177,60 @@ func TestANewIDIsLinkedAtOnceWhereTheRulesSaySo(t *testing.T) {
 	r.expect(StatusOK, "linked 1")
 	r.expect(StatusNothing)
 }
+
+func TestAnIDThatWasGivenToAStrangerIsNotWritten(t *testing.T) {
+	r := newRig(t)
+	ids := r.people(30)
+	r.source.Join(ids[0], "g-web")
+	r.run()
+	stranger := func(username, name string) directory.Account {
+		id := r.account(username).ID
+		r.target.Remove(id)
+		account := person(name, "Some", "Body")
+		account.ID, account.Groups = id, []string{"subscriber"}
+		r.target.Put(account)
+		account, _ = r.target.Account(id)
+		return account
+	}
+	active, left := stranger("person001", "mallory"), stranger("person002", "trudy")
+	r.source.Remove(ids[1])
+	report := r.expect(StatusPartial)
+	r.noted(report, plan.NoteIdentity, "`rollcall unlink staff-to-website "+ids[0]+"`")
+	for _, before := range []directory.Account{active, left} {
+		if now, _ := r.target.Account(before.ID); now.Status != before.Status || !now.Attributes.Equal(before.Attributes) || !slices.Equal(now.Groups, before.Groups) {
+			t.Errorf("the stranger is now %+v", now)
+		}
+	}
+	x, err := r.engine.Explain(t.Context(), r.job, "person001", false)
+	if err != nil || len(x.Operations) != 0 || !strings.Contains(x.Reason, "no longer the one") {
+		t.Errorf("explain: %+v, %v", x, err)
+	}
+	r.expect(StatusPartial)
+	for _, id := range ids[:2] {
+		if _, err := r.engine.Unlink(t.Context(), r.job.Sync.Name, id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.expect(StatusOK, "created 1")
+	r.expect(StatusNothing)
+}
+
+// The answer to an update of both names is lost together with the process, and the source changes them once more: it is the same
+// account all the same.
+func TestAnUpdateThatACrashCutOffMovesTheBase(t *testing.T) {
+	r := newRig(t)
+	ids := r.people(2)
+	r.run()
+	names := func(name string) directory.Attributes {
+		return directory.Attributes{"username": directory.Text(name), "email": directory.Text(name + "@example.com")}
+	}
+	id := r.account("person001").ID
+	r.target.Set(id, names("second"))
+	r.intend(plan.Operation{
+		Seq: 1, Side: plan.Target, Action: plan.Update, Account: "person001", SourceID: ids[0], TargetID: id,
+		Changes: []plan.Change{{Attribute: "username", After: names("second")["username"]}, {Attribute: "email", After: names("second")["email"]}},
+	})
+	r.source.Set(ids[0], names("third"))
+	r.expect(StatusOK, "updated 1")
+	r.expect(StatusNothing)
+}

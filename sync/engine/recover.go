@@ -69,6 +69,9 @@ func (w *world) settle(ctx context.Context, o plan.Operation, out *state.Outcome
 	if o.Action == plan.Create {
 		return w.settleCreate(ctx, o, out, keys)
 	}
+	if o.Side == plan.Target && o.Action == plan.Update && !o.Temporary {
+		return w.settleUpdate(ctx, o, out)
+	}
 	if o.Side != plan.Target || (o.Action != plan.Deactivate && o.Action != plan.Activate && o.Action != plan.Delete) {
 		return w.shows(o)
 	}
@@ -97,6 +100,31 @@ func (w *world) settle(ctx context.Context, o plan.Operation, out *state.Outcome
 		link.Claim, link.DeactivatedAt, link.DeactivatedBy, link.RememberedGroups = state.Held, time.Time{}, "", nil
 	default:
 		return false, true, nil
+	}
+	link.SourceHash, link.TargetHash = 0, 0
+	out.Link = &link
+	return true, true, nil
+}
+
+// settleUpdate takes an update that shows into the base: what was written is what both sides agreed on.
+func (w *world) settleUpdate(ctx context.Context, o plan.Operation, out *state.Outcome) (done, clear bool, err error) {
+	done, clear, err = w.shows(o)
+	if err != nil || !done {
+		return done, clear, err
+	}
+	account, _, err := w.target.Get(o.TargetID)
+	if err != nil {
+		return false, false, err
+	}
+	link, err := w.engine.options.State.LinkBySource(ctx, w.sync.Name, o.SourceID)
+	if errors.Is(err, state.ErrNotFound) || (err == nil && link.TargetID != o.TargetID) {
+		return true, true, nil // unlinked meanwhile
+	}
+	if err != nil {
+		return false, false, err
+	}
+	for _, change := range o.Changes {
+		link.Base.Attributes[change.Attribute] = state.Pair{Source: change.After, Target: account.Attributes[change.Attribute]}
 	}
 	link.SourceHash, link.TargetHash = 0, 0
 	out.Link = &link

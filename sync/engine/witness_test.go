@@ -107,6 +107,8 @@ func TestAnotherPlaceNeedsApproval(t *testing.T) {
 	}
 	r.job.Target = moved
 	r.source.Set(ids[0], directory.Attributes{"last_name": directory.Text("Married")})
+	r.expect(StatusPartial) // none of them is who was linked; that does not make it the same place
+	r.source.Put(person("newcomer", "New", "Comer"))
 	report := r.expect(StatusRefused)
 	if want := "website is memory:staging now and was memory:website"; !strings.Contains(strings.Join(report.Reasons, "\n"), want) {
 		t.Errorf("reasons %v", report.Reasons)
