@@ -69,6 +69,9 @@ func (w *world) run(ctx context.Context, report *Report, lease *state.Lease) err
 		if err := w.countLosses(ctx); err != nil {
 			return err
 		}
+		if err := w.leaveMark(ctx); err != nil {
+			return err
+		}
 		w.engine.options.Log.Info("plan made", "sync", w.sync.Name, "run", report.Run, "operations", w.plan.Operations.Len())
 		result, broken = w.apply(ctx, report.Run, lease, pairs)
 	}

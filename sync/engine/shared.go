@@ -41,6 +41,9 @@ func (w *world) shared(ctx context.Context, c *diff.Case, own *state.Link) error
 					c.Link.Since = other.DeactivatedAt
 				}
 			}
+			if w.restoredAt.After(c.Link.Since) { // a state from a backup may remember a deactivation that was undone and repeated
+				c.Link.Since = w.restoredAt
+			}
 		}
 	}
 	if len(c.Candidates) == 1 && inactive(&c.Candidates[0].Record) && !by.DeactivatedAt.IsZero() {

@@ -67,6 +67,9 @@ type world struct {
 	scratch   *snapshot.Scratch
 	warnings  []string
 	orphans   []string // see findOrphans
+	// restored is set where the state is older than the last run, restoredAt when a run last began with such a state.
+	restored   bool
+	restoredAt time.Time
 	// inSource and inTarget tell which positions of the listings have a link; linkedTargets counts those of the target.
 	inSource, inTarget []bool
 	linkedTargets      int
@@ -118,6 +121,9 @@ func (e *Engine) open(ctx context.Context, job Job) (*world, error) {
 		return nil, err
 	}
 	if err := w.findOrphans(ctx); err != nil {
+		return nil, err
+	}
+	if err := w.findRestored(ctx); err != nil {
 		return nil, err
 	}
 	w.sourceStart = w.requests()
@@ -335,7 +341,7 @@ func (w *world) judge(ctx context.Context) error {
 		command = "rollcall sync " + w.sync.Name + " --approve"
 	}
 	w.verdict = guard.Judge(guard.Input{
-		Plan: &w.plan, Limits: w.sync.Limits, Linked: w.linkedCount, UsualRemovals: usual, LostBefore: before, RulesChanged: changed, Moved: moved, Lost: lost,
+		Plan: &w.plan, Limits: w.sync.Limits, Linked: w.linkedCount, UsualRemovals: usual, LostBefore: before, Restored: w.restored, RulesChanged: changed, Moved: moved, Lost: lost,
 		Guarded: w.guarded, Approved: w.approved, Approve: command, Extent: extentOf(w.job).String(),
 	})
 	if w.verdict.Token != "" {

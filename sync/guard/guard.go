@@ -23,6 +23,8 @@ type Input struct {
 	UsualRemovals []int
 	// LostBefore are the accounts, as LossKey names them, that lost access in runs of one person since the last whole run.
 	LostBefore []string
+	// Restored is set where the state is older than the last run that used it.
+	Restored bool
 	// RulesChanged says since which run the scope or the rules are different; empty when they are the same, or on a
 	// first run.
 	RulesChanged string
@@ -75,7 +77,7 @@ func Judge(in Input) Verdict {
 		return Verdict{Refused: true, Reasons: []Reason{{Rule: "lockout", Message: seen.lockout}}}
 	}
 	var v Verdict
-	for _, rule := range []func(Input, *sums) (Reason, bool){removals, creations, updates, changedRules, moved, lost} {
+	for _, rule := range []func(Input, *sums) (Reason, bool){removals, creations, updates, changedRules, moved, lost, restored} {
 		if reason, ok := rule(in, seen); !ok {
 			v.Reasons = append(v.Reasons, reason)
 		}
@@ -261,6 +263,16 @@ func lost(in Input, seen *sums) (Reason, bool) {
 	}
 	return Reason{Rule: "source", Message: fmt.Sprintf("%s; if it was renamed, correct the rules or the source; if it is gone for good, this plan of %s needs approval once: %s",
 		in.Lost, count(seen.all.n, "operation"), seen.all.names())}, false
+}
+
+// restored makes the first run with a state from a backup plan-only.
+func restored(in Input, seen *sums) (Reason, bool) {
+	if !in.Restored || seen.all.n == 0 {
+		return Reason{}, true
+	}
+	return Reason{Rule: "state", Message: fmt.Sprintf(
+		"the state is older than the last run (was it restored from a backup?), so what was done since is not known; this plan of %s needs approval once: %s",
+		count(seen.all.n, "operation"), seen.all.names())}, false
 }
 
 // usually compares with the runs before.
