@@ -9,7 +9,6 @@ import (
 	"github.com/rollcall-sync/rollcall/sync/directory"
 	"github.com/rollcall-sync/rollcall/sync/mapping"
 	"github.com/rollcall-sync/rollcall/sync/plan"
-	"github.com/rollcall-sync/rollcall/sync/rules"
 	"github.com/rollcall-sync/rollcall/sync/snapshot"
 	"github.com/rollcall-sync/rollcall/sync/state"
 )
@@ -96,12 +95,8 @@ func (w *world) newDecider() error {
 			because = fmt.Sprintf("the listing of %s is not proven complete (%s)", c.name, c.certificate.Failed())
 		}
 	}
-	decided := w.sync
-	if w.restored { // who was deactivated when is not known for sure
-		decided.Actions.Delete = rules.Never
-	}
 	w.decider = &diff.Decider{
-		Rules: decided, Source: w.sourceSide, Target: w.targetSide,
+		Rules: w.sync, Source: w.sourceSide, Target: w.targetSide,
 		SourceGroups: diff.NewGroups(w.source.Groups), TargetGroups: diff.NewGroups(w.target.Groups),
 		Managed: w.mapping.ManagedGroups(w.source.Groups), GroupSource: w.mapping.GroupSource,
 		Removals: because == "", Creations: w.target.Certificate.Complete, WithheldBecause: because,

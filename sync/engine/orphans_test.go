@@ -99,3 +99,17 @@ func TestAnOrphanIsOneOfTheSamePlace(t *testing.T) {
 		w.discard()
 	}
 }
+
+// Whom we let go because another sync holds the account is looked at again when that claim ends, though neither side changed.
+func TestAClaimThatEndsWithoutAChangeIsNoticed(t *testing.T) {
+	s, id := both(t)
+	s.setStatus(directory.StatusInactive, id)
+	s.expect(StatusOK, "group_removed 1")
+	s.expect(StatusNothing)
+	s.rig.job.Others, s.rig.job.Configured = nil, []string{s.rig.job.Sync.Name}
+	s.expect(StatusNothing)
+	if _, _, err := s.engine.UnlinkAll(t.Context(), "hr-to-website"); err != nil {
+		t.Fatal(err)
+	}
+	s.expect(StatusOK, "deactivated 1")
+}
