@@ -87,6 +87,23 @@ func (w *world) judgeDirect(ctx context.Context, d directory.Directory, side pla
 	return nil
 }
 
+// expectation is what the last complete run tells about the size of a directory.
+func (w *world) expectation(ctx context.Context, d directory.Directory, side plan.Side) (snapshot.Expectation, error) {
+	expect := snapshot.Expectation{LastCount: -1, Linked: w.linkedCount, Trust: slices.Contains(w.job.TrustSize, d.Describe().Name)}
+	last, err := w.engine.options.State.LastGood(ctx, w.sync.Name)
+	switch {
+	case errors.Is(err, state.ErrNotFound):
+		return expect, nil
+	case err != nil:
+		return expect, err
+	case side == plan.Source:
+		expect.LastCount = last.SourceRead
+	default:
+		expect.LastCount = last.TargetRead
+	}
+	return expect, nil
+}
+
 // settleMissing decides who of those that the source does not have is gone. Where it cannot be asked, a listing is all
 // there is, and the whole runs before this one must have missed the account too.
 func (w *world) settleMissing(links []state.Link) {

@@ -247,23 +247,6 @@ func (w *world) readSide(ctx context.Context, d directory.Directory, side plan.S
 	return snapshot.Read(ctx, d, options)
 }
 
-// expectation is what the last complete run tells about the size of a directory.
-func (w *world) expectation(ctx context.Context, d directory.Directory, side plan.Side) (snapshot.Expectation, error) {
-	expect := snapshot.Expectation{LastCount: -1, Linked: w.linkedCount, Trust: slices.Contains(w.job.TrustSize, d.Describe().Name)}
-	last, err := w.engine.options.State.LastGood(ctx, w.sync.Name)
-	switch {
-	case errors.Is(err, state.ErrNotFound):
-		return expect, nil
-	case err != nil:
-		return expect, err
-	case side == plan.Source:
-		expect.LastCount = last.SourceRead
-	default:
-		expect.LastCount = last.TargetRead
-	}
-	return expect, nil
-}
-
 // sourceGroupNeed says which memberships of the source the rules look at.
 func (w *world) sourceGroupNeed() snapshot.GroupNeed {
 	if !w.mapping.NeedsSourceGroups() && !w.sync.Writeback.Groups {

@@ -109,15 +109,6 @@ func (db *DB) oneLink(ctx context.Context, sync, side, account, where string) (L
 	return links[0], nil
 }
 
-// LinksOnTarget returns the links of all syncs to one account of a directory, ordered by sync: who else claims it.
-func (db *DB) LinksOnTarget(ctx context.Context, directory, targetID string) ([]Link, error) {
-	id, ok, err := db.nameID(ctx, directory)
-	if err != nil || !ok {
-		return nil, err
-	}
-	return db.selectLinks(ctx, "JOIN names n ON n.id = l.sync WHERE l.target_id = ? AND d.target_directory = ? ORDER BY n.name", targetID, id)
-}
-
 // FindLinks returns the links of a sync (of all syncs where sync is empty) whose source or target has this id or label;
 // labels compare without case. It looks at every link.
 func (db *DB) FindLinks(ctx context.Context, sync, who string) ([]Link, error) {

@@ -210,7 +210,7 @@ func TestDeletingALink(t *testing.T) {
 	must(t, db.SaveLinks(ctx, newLink("s9", "t1")))
 }
 
-func TestWhoElseClaimsAnAccount(t *testing.T) {
+func TestWhichSyncsHaveLinks(t *testing.T) {
 	ctx, db := context.Background(), open(t)
 	for _, place := range []struct{ sync, directory, target string }{
 		{"zeta", "website", "t1"}, {"alpha", "website", "t1"}, {"beta", "shop", "t1"}, {"gamma", "website", "t2"},
@@ -219,17 +219,26 @@ func TestWhoElseClaimsAnAccount(t *testing.T) {
 		link.Sync, link.TargetDirectory = place.sync, place.directory
 		must(t, db.SaveLinks(ctx, link))
 	}
-	links, err := db.LinksOnTarget(ctx, "website", "t1")
+	syncs, err := db.LinkedSyncs(ctx)
 	must(t, err)
-	var syncs []string
-	for _, link := range links {
-		syncs = append(syncs, link.Sync)
-	}
-	if diff := cmp.Diff([]string{"alpha", "zeta"}, syncs); diff != "" {
+	slices.SortFunc(syncs, func(a, b LinkedSync) int { return strings.Compare(a.Name, b.Name) })
+	want := []LinkedSync{{"alpha", "website"}, {"beta", "shop"}, {"gamma", "website"}, {"zeta", "website"}}
+	if diff := cmp.Diff(want, syncs); diff != "" {
 		t.Error(diff)
 	}
-	if links, err := db.LinksOnTarget(ctx, "unheard of", "t1"); len(links) != 0 || err != nil {
-		t.Errorf("%v, %v", links, err)
+	if n, err := db.DeleteLinks(ctx, "alpha"); n != 1 || err != nil {
+		t.Errorf("%d links forgotten, %v", n, err)
+	}
+	if n, err := db.DeleteLinks(ctx, "unheard of"); n != 0 || err != nil {
+		t.Errorf("%d links forgotten, %v", n, err)
+	}
+	if syncs, err = db.LinkedSyncs(ctx); len(syncs) != 3 || err != nil {
+		t.Errorf("%v, %v", syncs, err)
+	}
+	var details int
+	must(t, db.reader.QueryRow("SELECT count(*) FROM link_details").Scan(&details))
+	if details != 3 {
+		t.Errorf("%d details left for three links", details)
 	}
 }
 
