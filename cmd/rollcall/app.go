@@ -282,6 +282,9 @@ func (p *accountFlag) Set(who string) error {
 func (a *app) jobOf(sync rules.Sync, trigger string, e extent) (engine.Job, error) {
 	job, err := a.job(sync, trigger)
 	job.Account, job.TrustSize, job.ApproveCommand = e.account, e.trustSize, a.approveCommand(sync.Name, e)
+	if trigger == "import" {
+		job.ApproveCommand = strings.Replace(job.ApproveCommand, "rollcall sync ", "rollcall import ", 1)
+	}
 	return job, err
 }
 

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"text/tabwriter"
 	"time"
@@ -141,7 +144,7 @@ func (a *app) historyOfRun(ctx context.Context, id, account string) error {
 		if account != "" {
 			return a.printEntries(ctx, filter)
 		}
-		return a.printJSON(reportOf(run))
+		return a.printRun(ctx, run, filter)
 	}
 	if len(run.Report) > 0 {
 		var report engine.Report
@@ -179,12 +182,41 @@ type entryView struct {
 	Operation json.RawMessage `json:"operation"`
 }
 
+func viewEntry(e state.Entry) entryView {
+	return entryView{e.Run, e.Sync, e.Side, e.Action, e.Account, e.SourceID, e.TargetID, e.IntentAt, string(e.Result), e.Message, e.Operation}
+}
+
+// printRun prints the report of a run and, under "operations", what it did, one after the other: there may be a million.
+func (a *app) printRun(ctx context.Context, run state.Run, filter state.EntryFilter) error {
+	report, err := indented(reportOf(run), "")
+	if err != nil {
+		return err
+	}
+	out := bufio.NewWriter(a.out)
+	fmt.Fprintf(out, "%s,\n  \"operations\": [", bytes.TrimSuffix(report, []byte("\n}")))
+	n := 0
+	err = a.db.Entries(ctx, filter, func(e state.Entry) error {
+		data, err := indented(viewEntry(e), "    ")
+		if err != nil {
+			return err
+		}
+		if n++; n > 1 {
+			out.WriteByte(',')
+		}
+		_, err = fmt.Fprintf(out, "\n    %s", data)
+		return err
+	})
+	if n > 0 {
+		out.WriteString("\n  ")
+	}
+	out.WriteString("]\n}\n")
+	return errors.Join(err, out.Flush())
+}
+
 func (a *app) printEntries(ctx context.Context, filter state.EntryFilter) error {
 	entries := []entryView{}
 	err := a.db.Entries(ctx, filter, func(e state.Entry) error {
-		entries = append(entries, entryView{
-			e.Run, e.Sync, e.Side, e.Action, e.Account, e.SourceID, e.TargetID, e.IntentAt, string(e.Result), e.Message, e.Operation,
-		})
+		entries = append(entries, viewEntry(e))
 		return nil
 	})
 	if err != nil {

@@ -321,7 +321,7 @@ func (d *Decider) newAccount(c *Case, out *Decision) (changes []plan.Change, ok 
 	}
 	for _, spec := range d.Target.Attributes {
 		if spec.Required && !given[spec.Name] && !faulty(c, spec.Name) {
-			fail("%s is required by %s and the rules give none", spec.Name, d.Target.Name)
+			fail("%s is required by %s and the rules give none; to leave out who has none: scope: has(%s)", spec.Name, d.Target.Name, spec.Name)
 		}
 	}
 	return changes, ok

@@ -198,11 +198,15 @@ const lastLines = 10
 
 func (w *world) history(ctx context.Context, x *Explanation) error {
 	seen := map[string]bool{}
-	for _, view := range []*RecordView{x.Source, x.Target} {
+	for i, view := range []*RecordView{x.Source, x.Target} {
 		if view == nil {
 			continue
 		}
 		err := w.engine.options.State.Entries(ctx, state.EntryFilter{Sync: w.sync.Name, Account: view.ID}, func(e state.Entry) error {
+			// The filter finds an id on either side, where it may be somebody else's.
+			if (i == 0 && e.SourceID != view.ID) || (i == 1 && e.TargetID != view.ID) {
+				return nil
+			}
 			key := fmt.Sprintf("%s/%d", e.Run, e.Seq)
 			if !seen[key] {
 				seen[key] = true

@@ -136,6 +136,15 @@ func (w *world) findSource(ctx context.Context, who string, links []state.Link) 
 			w.missing[link.SourceID] = true
 		}
 	}
+	// The same id may stand for one person in the source and for another in the target; here the source's own is meant.
+	if i := slices.IndexFunc(found, func(a directory.Account) bool { return a.ID == who }); i >= 0 {
+		for _, link := range links {
+			if link.SourceID != who {
+				delete(w.missing, link.SourceID)
+			}
+		}
+		return found[i : i+1], nil
+	}
 	switch {
 	case len(found) > 1:
 		names := make([]string, 0, len(found))

@@ -100,17 +100,17 @@ func (w *world) rememberPace(ctx context.Context, result *apply.Result, took tim
 // leastForWords is how many calls are worth a word.
 const leastForWords = 50
 
-// words says what the plan costs: "about 1,200 calls to website, 3m0s at the pace of the last run"; empty for little.
+// words says what the plan costs: "about 1,200 writes to website, 3m0s at the pace of the last run"; empty for little.
 func (p Price) words(source, target string) string {
 	if p.Source+p.Target < leastForWords {
 		return ""
 	}
 	var parts []string
 	if p.Target > 0 {
-		parts = append(parts, fmt.Sprintf("%d %s to %s", p.Target, several(p.Target, "call"), target))
+		parts = append(parts, fmt.Sprintf("%d %s to %s", p.Target, several(p.Target, "write"), target))
 	}
 	if p.Source > 0 {
-		parts = append(parts, fmt.Sprintf("%d %s to %s", p.Source, several(p.Source, "call"), source))
+		parts = append(parts, fmt.Sprintf("%d %s to %s", p.Source, several(p.Source, "write"), source))
 	}
 	text := "about " + strings.Join(parts, " and ")
 	if p.Seconds > 0 {

@@ -17,7 +17,7 @@ func TestAPlanEndsWithWhatItCosts(t *testing.T) {
 	if prepared.Price != (Price{Target: 3}) { // a hundred a call
 		t.Errorf("250 creations cost %+v", prepared.Price)
 	}
-	if text := prepared.Summary(); strings.Contains(text, "calls") {
+	if text := prepared.Summary(); strings.Contains(text, "writes") {
 		t.Errorf("three calls are worth no word: %s", text)
 	}
 	r.run()
@@ -34,7 +34,7 @@ func TestAPlanEndsWithWhatItCosts(t *testing.T) {
 	if prepared.Price != (Price{Target: 120, Seconds: 4}) {
 		t.Errorf("60 updates and 60 memberships cost %+v", prepared.Price)
 	}
-	if text := prepared.Summary(); !strings.HasSuffix(text, "about 120 calls to website, 4s at the pace of the last run") {
+	if text := prepared.Summary(); !strings.HasSuffix(text, "about 120 writes to website, 4s at the pace of the last run") {
 		t.Errorf("summary %q", text)
 	}
 }

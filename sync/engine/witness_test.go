@@ -8,6 +8,7 @@ import (
 
 	"github.com/rollcall-sync/rollcall/sync/directory"
 	"github.com/rollcall-sync/rollcall/sync/directory/memory"
+	"github.com/rollcall-sync/rollcall/sync/plan"
 	"github.com/rollcall-sync/rollcall/sync/rules"
 )
 
@@ -190,4 +191,25 @@ func (d described) Describe() directory.Description {
 	desc := d.Directory.Describe()
 	desc.NoStatus = true
 	return desc
+}
+
+// Both directories may give the same id to different people: by its id in the source somebody is found, with no one else's past.
+func TestAnIDIsOneOfTheSource(t *testing.T) {
+	r := newRig(t)
+	r.target.Put(person("resident", "Re", "Sident"))
+	ids := r.people(3)
+	r.run()
+	link, err := r.db.LinkBySource(t.Context(), r.job.Sync.Name, ids[0])
+	if err != nil || link.TargetID != ids[1] {
+		t.Fatalf("the id %s is not given twice: %+v, %v", ids[1], link, err)
+	}
+	r.source.Remove(ids[0])
+	r.expect(StatusOK, "deactivated 1")
+	x, err := r.engine.Explain(t.Context(), r.job, ids[1], false)
+	if err != nil || x.Source == nil || x.Source.ID != ids[1] {
+		t.Fatalf("%+v, %v", x, err)
+	}
+	if len(x.History) != 1 || x.History[0].Action != string(plan.Create) {
+		t.Errorf("history %+v", x.History)
+	}
 }

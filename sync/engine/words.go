@@ -60,7 +60,7 @@ func (p *Prepared) Summary() string {
 		text += "\n" + words
 	}
 	for _, notice := range sortedKeys(p.Notices) {
-		text += fmt.Sprintf("\n%d %s that cannot be switched off: %s", p.Notices[notice], several(p.Notices[notice], "mail"), notice)
+		text += fmt.Sprintf("\n%d %s that Rollcall cannot switch off: %s", p.Notices[notice], several(p.Notices[notice], "mail"), notice)
 	}
 	return text
 }

@@ -252,7 +252,7 @@ func moved(in Input, seen *sums) (Reason, bool) {
 	if in.Moved == "" || seen.all.n == 0 {
 		return Reason{}, true
 	}
-	return Reason{Rule: "place", Message: fmt.Sprintf("%s; if it is the same site under a new address, this plan of %s needs approval once, otherwise use a state file of its own: %s",
+	return Reason{Rule: "place", Message: fmt.Sprintf("%s; if it is the same one under a new address, this plan of %s needs approval once, otherwise use a state file of its own: %s",
 		in.Moved, count(seen.all.n, "operation"), seen.all.names())}, false
 }
 

@@ -257,7 +257,7 @@ func TestMessagesWordByWord(t *testing.T) {
 		{
 			"another place",
 			guard.Input{Plan: planOf(plan.Update, 1), Linked: 20, Limits: limits(nil), Moved: "website is https://b.example.com now, and was https://a.example.com"},
-			[]guard.Reason{{"place", "website is https://b.example.com now, and was https://a.example.com; if it is the same site under a new address, " +
+			[]guard.Reason{{"place", "website is https://b.example.com now, and was https://a.example.com; if it is the same one under a new address, " +
 				"this plan of 1 operation needs approval once, otherwise use a state file of its own: p01"}},
 		},
 		{

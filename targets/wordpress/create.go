@@ -127,8 +127,10 @@ func (s *site) CreateAccounts(ctx context.Context, requests []directory.CreateRe
 			return nil, err
 		}
 		if f.batch {
-			// As many requests as may run side by side, rather than one large one.
-			size = min(s.batchSize, max(1, (len(indexes)+s.writeWorkers-1)/s.writeWorkers))
+			size = s.batchSize
+			if len(indexes) > size { // rather as many requests as may run side by side than one large one
+				size = min(size, (len(indexes)+s.writeWorkers-1)/s.writeWorkers)
+			}
 		}
 	}
 	work := make(chan []int)

@@ -233,7 +233,7 @@ func describe(settings directory.Settings, base *url.URL, s *site) directory.Des
 		GroupsInline: true, GroupsLostOnDeactivation: true,
 		PageSize:        s.pageSize,
 		ReadConcurrency: settings.Int("read_concurrency"), WriteConcurrency: s.writeWorkers,
-		BulkSize: s.batchSize * s.writeWorkers,
+		BulkSize: s.batchSize,
 		Notices: []directory.Notice{
 			{On: "update:" + directory.Email, Text: "WordPress tells the old address that the e-mail address was changed"},
 			{On: "deactivate", Text: "WordPress tells the user that the password was changed"},

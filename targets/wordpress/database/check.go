@@ -70,6 +70,27 @@ func (w *website) privileges() []struct{ name, table, statement string } {
 	}
 }
 
+// named puts the account that the server has found for us into a GRANT: its refusals name the machine that we come from, which
+// need not be the one that the account was made for.
+func (w *website) named(ctx context.Context, grant string) string {
+	var account string
+	err := w.server.query(ctx, w.server.db, func(scan func(...any) error) error { return scan(&account) }, "SELECT CURRENT_USER()")
+	user, host, ok := cutLast(account, "@")
+	statement, _, isGrant := strings.Cut(grant, " TO '")
+	if err != nil || !ok || !isGrant {
+		return grant
+	}
+	return fmt.Sprintf("%s TO '%s'@'%s'", statement, user, host)
+}
+
+func cutLast(s, separator string) (before, after string, ok bool) {
+	i := strings.LastIndex(s, separator)
+	if i < 0 {
+		return s, "", false
+	}
+	return s[:i], s[i+len(separator):], true
+}
+
 func (w *website) checkPrivileges(ctx context.Context, r *users.Report, write bool) {
 	ignore := func(func(...any) error) error { return nil }
 	explain := func(name, table, statement string) bool {
@@ -85,7 +106,7 @@ func (w *website) checkPrivileges(ctx context.Context, r *users.Report, write bo
 		remedy := grantRemedy
 		var e *directory.Error
 		if errors.As(failed, &e) {
-			remedy = e.Remedy
+			remedy = w.named(ctx, e.Remedy)
 		}
 		r.Fault("privileges", fmt.Sprintf("the database user lacks %s on %s", name, table), remedy)
 		return false
