@@ -24,7 +24,7 @@ func nightRequests(people, groups, page int, members ...int) int64 {
 }
 
 // onePersonRequests is what the same README states for one person on demand.
-const onePersonRequests = 12
+const onePersonRequests = 13
 
 // TestRequestsToKeycloak counts what a real server was asked, by the server's side of the connection.
 func TestRequestsToKeycloak(t *testing.T) {

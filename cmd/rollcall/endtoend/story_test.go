@@ -106,7 +106,7 @@ func TestKeycloakToWordPressStory(t *testing.T) {
 	n.edit(mover.ID, func(u map[string]any) { u["firstName"] = "Later" })
 	one := n.sync(engine.StatusOK, "updated 1", "--account", other.Username)
 	t.Logf("one person: %d requests to Keycloak, %d to WordPress", one.Requests.Source, one.Requests.Target)
-	if one.Requests.Source != onePersonRequests || one.Requests.Target > 5 {
+	if one.Requests.Source != onePersonRequests || one.Requests.Target > 6 {
 		t.Errorf("one person took %+v requests", one.Requests)
 	}
 	n.sync(engine.StatusOK, "updated 1")
