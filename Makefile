@@ -59,7 +59,7 @@ docs:
 	$(GO) mod tidy -diff
 
 fuzz: ## each fuzz target for FUZZTIME
-	@grep -rl --include='*_test.go' --exclude-dir='.*' '^func Fuzz' . | xargs -n1 dirname | sort -u | while read -r package; do \
+	@git ls-files -co --exclude-standard '*_test.go' | xargs grep -l '^func Fuzz' | xargs -n1 dirname | sed 's|^|./|' | sort -u | while read -r package; do \
 	  for target in $$($(GO) test -list '^Fuzz' "$$package" | grep '^Fuzz'); do \
 	    echo "$$package $$target"; \
 	    $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$package" </dev/null; \
