@@ -2,7 +2,6 @@ package cognito
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -18,16 +17,16 @@ const nobody = "00000000-0000-4000-8000-726f6c6c6361"
 
 // Check implements directory.Checker.
 func (d *Directory) Check(ctx context.Context, request directory.CheckRequest) ([]directory.Finding, error) {
-	var list findings
+	var list directory.Findings
 	p, err := d.readPool(ctx, op{words: "read user pool"}, true)
 	switch {
 	case ctx.Err() != nil:
 		return nil, err
 	case err != nil:
-		list.trouble("connection", err)
+		list.Failed("connection", err, lastRemedy)
 		return list, nil
 	}
-	list.ok("connection", fmt.Sprintf("user pool %s (%s) in %s, about %d users by Cognito's estimate", p.name, d.id, d.region, p.users))
+	list.OK("connection", fmt.Sprintf("user pool %s (%s) in %s, about %d users by Cognito's estimate", p.name, d.id, d.region, p.users))
 	d.checkSettings(p, request, &list)
 	if err := d.checkRights(ctx, request, &list); err != nil {
 		return nil, err
@@ -35,45 +34,18 @@ func (d *Directory) Check(ctx context.Context, request directory.CheckRequest) (
 	return list, nil
 }
 
-// findings collects what a check has to say.
-type findings []directory.Finding
-
-func (f *findings) ok(subject, message string) {
-	*f = append(*f, directory.Finding{Level: directory.LevelOK, Subject: subject, Message: message})
-}
-
-func (f *findings) warn(subject, message, remedy string) {
-	*f = append(*f, directory.Finding{Level: directory.LevelWarning, Subject: subject, Message: message, Remedy: remedy})
-}
-
-func (f *findings) fault(subject, message, remedy string) {
-	*f = append(*f, directory.Finding{Level: directory.LevelError, Subject: subject, Message: message, Remedy: remedy})
-}
-
-// trouble turns an error into a finding.
-func (f *findings) trouble(subject string, err error) {
-	message, remedy := err.Error(), "try again, and look at AWS's status page if it stays"
-	var e *directory.Error
-	if errors.As(err, &e) {
-		bare := *e
-		bare.Remedy, bare.Directory = "", ""
-		message = bare.Error()
-		if e.Remedy != "" {
-			remedy = e.Remedy
-		}
-	}
-	f.fault(subject, message, remedy)
-}
+// lastRemedy is for errors that bring none.
+const lastRemedy = "try again, and look at AWS's status page if it stays"
 
 // checkSettings compares the pool's settings with the options and the rules.
-func (d *Directory) checkSettings(p *pool, request directory.CheckRequest, list *findings) {
+func (d *Directory) checkSettings(p *pool, request directory.CheckRequest, list *directory.Findings) {
 	switch message := fmt.Sprintf("sign_in is %s, but the pool asks for %s", d.signIn, p.kind()); {
 	case p.agrees(d.signIn):
-		list.ok("sign-in", "the pool takes for a username what sign_in says: "+d.signIn)
+		list.OK("sign-in", "the pool takes for a username what sign_in says: "+d.signIn)
 	case request.Write:
-		list.fault("sign-in", message, "set sign_in to "+p.kind())
+		list.Fault("sign-in", message, "set sign_in to "+p.kind())
 	default:
-		list.warn("sign-in", message, "set sign_in to "+p.kind())
+		list.Warn("sign-in", message, "set sign_in to "+p.kind())
 	}
 	var lacking, fixed []string
 	for _, name := range request.Attributes {
@@ -90,23 +62,23 @@ func (d *Directory) checkSettings(p *pool, request directory.CheckRequest, list 
 	}
 	switch message := "the pool has no attribute " + strings.Join(lacking, ", "); {
 	case len(lacking) == 0:
-		list.ok("attributes", "the pool has all attributes in use")
+		list.OK("attributes", "the pool has all attributes in use")
 	case request.Write:
-		list.fault("attributes", message, schemaRemedy)
+		list.Fault("attributes", message, schemaRemedy)
 	default:
-		list.warn("attributes", message+", so it is always empty", schemaRemedy)
+		list.Warn("attributes", message+", so it is always empty", schemaRemedy)
 	}
 	if request.Write && len(fixed) > 0 {
-		list.warn("attributes", "the pool lets nobody change "+strings.Join(fixed, ", ")+" after a user was created", "leave it out of the rules, or let it lead here")
+		list.Warn("attributes", "the pool lets nobody change "+strings.Join(fixed, ", ")+" after a user was created", "leave it out of the rules, or let it lead here")
 	}
 	if request.Write && len(p.verify) > 0 && !d.verified {
-		list.warn("addresses", "the pool keeps an old "+strings.Join(p.verify, " and ")+" until the person has verified the new one", "set verified_addresses to true")
+		list.Warn("addresses", "the pool keeps an old "+strings.Join(p.verify, " and ")+" until the person has verified the new one", "set verified_addresses to true")
 	}
 	if request.Write && p.triggers {
-		list.warn("triggers", "Lambda functions of the pool take part in the creation of users and may refuse or mail them", "look at them (User pool, Extensions)")
+		list.Warn("triggers", "Lambda functions of the pool take part in the creation of users and may refuse or mail them", "look at them (User pool, Extensions)")
 	}
 	if request.Write && !d.confirm {
-		list.ok("new users", "new users wait for an invitation, which nobody is sent (confirm_users is false)")
+		list.OK("new users", "new users wait for an invitation, which nobody is sent (confirm_users is false)")
 	}
 }
 
@@ -118,7 +90,7 @@ type probe struct {
 
 // checkRights tries each right that is needed. Only calls are made that write nothing: IAM judges a call before Cognito looks
 // whom it is about.
-func (d *Directory) checkRights(ctx context.Context, request directory.CheckRequest, list *findings) error {
+func (d *Directory) checkRights(ctx context.Context, request directory.CheckRequest, list *directory.Findings) error {
 	user, one := nobody, limit(1)
 	probes := []probe{
 		{"ListUsers", func(ctx context.Context) error {
@@ -155,7 +127,7 @@ func (d *Directory) checkRights(ctx context.Context, request directory.CheckRequ
 		case err == nil, kind == directory.NotFound, kind == directory.Invalid: // it was allowed, and found nobody
 		default:
 			faulty = true
-			list.trouble("permissions", err)
+			list.Failed("permissions", err, lastRemedy)
 		}
 	}
 	if faulty {
@@ -165,7 +137,7 @@ func (d *Directory) checkRights(ctx context.Context, request directory.CheckRequ
 	if request.Write {
 		message = "all rights that reading and writing need are there, as far as they can be tried (CreateGroup cannot)"
 	}
-	list.ok("permissions", message)
+	list.OK("permissions", message)
 	return nil
 }
 

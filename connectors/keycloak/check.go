@@ -14,20 +14,21 @@ import (
 
 // Check implements directory.Checker.
 func (d *Directory) Check(ctx context.Context, request directory.CheckRequest) ([]directory.Finding, error) {
-	var list findings
-	list.address(d.base)
+	var list directory.Findings
+	checkAddress(&list, d.base)
 	read, err := d.claims(ctx)
 	if err != nil {
 		if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 			return nil, err
 		}
-		return list.trouble("connection", d.withOp(op{words: "sign in"}, err)), nil
+		list.Failed("connection", d.withOp(op{words: "sign in"}, err), lastRemedy)
+		return list, nil
 	}
-	list.ok("connection", "signed in at "+d.base+" to realm "+d.auth.realm)
-	list.roles(d, read, request)
+	list.OK("connection", "signed in at "+d.base+" to realm "+d.auth.realm)
+	d.checkRoles(&list, read, request)
 	for _, step := range []struct {
 		subject string
-		look    func(context.Context, directory.CheckRequest, *findings) error
+		look    func(context.Context, directory.CheckRequest, *directory.Findings) error
 	}{
 		{"users", d.checkUsers},
 		{"groups", d.checkGroups},
@@ -40,45 +41,17 @@ func (d *Directory) Check(ctx context.Context, request directory.CheckRequest) (
 		case ctx.Err() != nil:
 			return nil, err
 		default:
-			list.trouble(step.subject, err)
+			list.Failed(step.subject, err, lastRemedy)
 		}
 	}
 	return list, nil
 }
 
-// findings collects what a check has to say.
-type findings []directory.Finding
-
-func (f *findings) ok(subject, message string) {
-	*f = append(*f, directory.Finding{Level: directory.LevelOK, Subject: subject, Message: message})
-}
-
-func (f *findings) warn(subject, message, remedy string) {
-	*f = append(*f, directory.Finding{Level: directory.LevelWarning, Subject: subject, Message: message, Remedy: remedy})
-}
-
-func (f *findings) fault(subject, message, remedy string) {
-	*f = append(*f, directory.Finding{Level: directory.LevelError, Subject: subject, Message: message, Remedy: remedy})
-}
-
-// trouble turns an error into a finding.
-func (f *findings) trouble(subject string, err error) []directory.Finding {
-	message, remedy := err.Error(), "try again, and look into the server's log if it stays"
-	var e *directory.Error
-	if errors.As(err, &e) {
-		bare := *e
-		bare.Remedy = ""
-		message = bare.Error()
-		if e.Remedy != "" {
-			remedy = e.Remedy
-		}
-	}
-	f.fault(subject, message, remedy)
-	return *f
-}
+// lastRemedy is for errors that bring none.
+const lastRemedy = "try again, and look into the server's log if it stays"
 
 // address warns of a connection that anybody on the way can read.
-func (f *findings) address(base string) {
+func checkAddress(f *directory.Findings, base string) {
 	u, err := url.Parse(base)
 	if err != nil || u.Scheme == "https" {
 		return
@@ -86,10 +59,10 @@ func (f *findings) address(base string) {
 	if ip := net.ParseIP(u.Hostname()); u.Hostname() == "localhost" || ip != nil && ip.IsLoopback() {
 		return
 	}
-	f.warn("connection", "secret and data travel unencrypted", "use an https address")
+	f.Warn("connection", "secret and data travel unencrypted", "use an https address")
 }
 
-func (f *findings) roles(d *Directory, read claims, request directory.CheckRequest) {
+func (d *Directory) checkRoles(f *directory.Findings, read claims, request directory.CheckRequest) {
 	roles, known := d.held(read)
 	need := viewUsers
 	if request.Write {
@@ -97,17 +70,17 @@ func (f *findings) roles(d *Directory, read claims, request directory.CheckReque
 	}
 	switch {
 	case !known:
-		f.warn("roles", "the token does not tell its roles, so they could not be looked at", "use a client with a service account and without lightweight tokens")
+		f.Warn("roles", "the token does not tell its roles, so they could not be looked at", "use a client with a service account and without lightweight tokens")
 	case slices.Contains(roles, need), need == viewUsers && slices.Contains(roles, manageUsers):
-		f.ok("roles", "the token holds "+need)
+		f.OK("roles", "the token holds "+need)
 	case len(roles) == 0:
-		f.fault("roles", "the token holds no role of "+d.managementClient(), d.grant(need))
+		f.Fault("roles", "the token holds no role of "+d.managementClient(), d.grant(need))
 	default:
-		f.fault("roles", fmt.Sprintf("the token holds %s, not %s", strings.Join(roles, ", "), need), d.grant(need))
+		f.Fault("roles", fmt.Sprintf("the token holds %s, not %s", strings.Join(roles, ", "), need), d.grant(need))
 	}
 }
 
-func (d *Directory) checkUsers(ctx context.Context, _ directory.CheckRequest, list *findings) error {
+func (d *Directory) checkUsers(ctx context.Context, _ directory.CheckRequest, list *directory.Findings) error {
 	count, err := d.CountAccounts(ctx)
 	if err != nil {
 		return err
@@ -119,16 +92,16 @@ func (d *Directory) checkUsers(ctx context.Context, _ directory.CheckRequest, li
 	roles, _ := d.held(read)
 	switch {
 	case count > 0:
-		list.ok("users", fmt.Sprintf("%d users", count))
+		list.OK("users", fmt.Sprintf("%d users", count))
 	case slices.Contains(roles, viewUsers) || slices.Contains(roles, manageUsers):
-		list.warn("users", "the realm has no users yet", "check realm, unless that is as it should be")
+		list.Warn("users", "the realm has no users yet", "check realm, unless that is as it should be")
 	default:
-		list.fault("users", "the realm shows no users", "if it has some: "+d.grant(viewUsers))
+		list.Fault("users", "the realm shows no users", "if it has some: "+d.grant(viewUsers))
 	}
 	return nil
 }
 
-func (d *Directory) checkGroups(ctx context.Context, _ directory.CheckRequest, list *findings) error {
+func (d *Directory) checkGroups(ctx context.Context, _ directory.CheckRequest, list *directory.Findings) error {
 	if !d.groups {
 		return nil
 	}
@@ -140,26 +113,26 @@ func (d *Directory) checkGroups(ctx context.Context, _ directory.CheckRequest, l
 			return err
 		}
 	}
-	list.ok("groups", "groups can be listed")
+	list.OK("groups", "groups can be listed")
 	return nil
 }
 
-func (d *Directory) checkAdministrators(ctx context.Context, request directory.CheckRequest, list *findings) error {
+func (d *Directory) checkAdministrators(ctx context.Context, request directory.CheckRequest, list *directory.Findings) error {
 	d.forget()
 	admins, err := d.administrators(ctx)
 	switch {
 	case err != nil:
 		return err
 	case admins.complete:
-		list.ok("administrators", fmt.Sprintf("%d accounts may manage the realm and are never written", len(admins.users)))
+		list.OK("administrators", fmt.Sprintf("%d accounts may manage the realm and are never written", len(admins.users)))
 	case request.Write:
-		list.warn("administrators", "who may manage the realm cannot be listed, so each account is looked at before it is written, and plans do not name them",
+		list.Warn("administrators", "who may manage the realm cannot be listed, so each account is looked at before it is written, and plans do not name them",
 			d.grant(viewClients)+"; the same for "+viewRealm)
 	}
 	return nil
 }
 
-func (d *Directory) checkProfile(ctx context.Context, request directory.CheckRequest, list *findings) error {
+func (d *Directory) checkProfile(ctx context.Context, request directory.CheckRequest, list *directory.Findings) error {
 	p, err := d.readProfile(ctx, true)
 	if err != nil {
 		return err
@@ -174,17 +147,17 @@ func (d *Directory) checkProfile(ctx context.Context, request directory.CheckReq
 	slices.Sort(dropped)
 	switch {
 	case len(dropped) == 0:
-		list.ok("attributes", "the user profile knows all attributes in use, or keeps others")
+		list.OK("attributes", "the user profile knows all attributes in use, or keeps others")
 	case request.Write:
-		list.fault("attributes", "the user profile does not know "+strings.Join(dropped, ", ")+" and drops them without saying so", d.profileRemedy(d.names.toVocabulary(dropped[0])))
+		list.Fault("attributes", "the user profile does not know "+strings.Join(dropped, ", ")+" and drops them without saying so", d.profileRemedy(d.names.toVocabulary(dropped[0])))
 	default:
-		list.warn("attributes", "the user profile does not know "+strings.Join(dropped, ", ")+" and hides them", d.profileRemedy(d.names.toVocabulary(dropped[0])))
+		list.Warn("attributes", "the user profile does not know "+strings.Join(dropped, ", ")+" and hides them", d.profileRemedy(d.names.toVocabulary(dropped[0])))
 	}
 	return nil
 }
 
 // checkRealm compares the realm's settings with the options, where view-realm lets them be seen.
-func (d *Directory) checkRealm(ctx context.Context, request directory.CheckRequest, list *findings) error {
+func (d *Directory) checkRealm(ctx context.Context, request directory.CheckRequest, list *directory.Findings) error {
 	var realm struct {
 		EditUsername    *bool `json:"editUsernameAllowed"`
 		DuplicateEmails *bool `json:"duplicateEmailsAllowed"`
@@ -196,16 +169,16 @@ func (d *Directory) checkRealm(ctx context.Context, request directory.CheckReque
 	}
 	is := func(setting *bool, value bool) bool { return setting != nil && *setting == value }
 	if d.renaming && is(realm.EditUsername, false) {
-		list.fault("realm settings", "edit_usernames is true, but the realm does not allow usernames to be changed", "switch on Edit username (Realm settings, Login) or set edit_usernames to false")
+		list.Fault("realm settings", "edit_usernames is true, but the realm does not allow usernames to be changed", "switch on Edit username (Realm settings, Login) or set edit_usernames to false")
 	}
 	if is(realm.DuplicateEmails, true) {
-		list.warn("realm settings", "several users may share one address", "match by another attribute than email, or switch off Duplicate emails (Realm settings, Login)")
+		list.Warn("realm settings", "several users may share one address", "match by another attribute than email, or switch off Duplicate emails (Realm settings, Login)")
 	}
 	if request.Write && is(realm.EmailAsUsername, true) {
-		list.warn("realm settings", "the realm makes the address the username", "map username to the address, or switch off Email as username (Realm settings, Login)")
+		list.Warn("realm settings", "the realm makes the address the username", "map username to the address, or switch off Email as username (Realm settings, Login)")
 	}
 	if request.Write && slices.Contains(request.Attributes, directory.Locale) && is(realm.International, false) {
-		list.fault("realm settings", "the realm keeps no locale", d.profileRemedy(directory.Locale))
+		list.Fault("realm settings", "the realm keeps no locale", d.profileRemedy(directory.Locale))
 	}
 	return nil
 }

@@ -64,16 +64,7 @@ var (
 
 // withOp gives an error of ours the name of the operation it ended.
 func (c *client) withOp(o op, err error) error {
-	var inner *directory.Error
-	if !errors.As(err, &inner) {
-		return &directory.Error{Kind: directory.Retryable, Op: o.words, Record: o.record, Directory: c.name, Err: err}
-	}
-	outer := *inner
-	outer.Op, outer.Record, outer.Directory = o.words, o.record, c.name
-	if inner.Op == "sign in" && o.words != "sign in" {
-		outer.Err = fmt.Errorf("cannot sign in: %w", inner.Err)
-	}
-	return &outer
+	return directory.Located(err, o.words, o.record, c.name)
 }
 
 // failure turns what became of a call into an error of the contract.

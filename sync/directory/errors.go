@@ -108,3 +108,21 @@ func KindOf(err error) ErrorKind {
 	}
 	return Retryable
 }
+
+// Located gives an error the operation, record and directory in which it came up. One that is not typed is Retryable; one of
+// signing in on behalf of another operation says so.
+func Located(err error, op, record, name string) error {
+	var inner *Error
+	if !errors.As(err, &inner) {
+		return &Error{Kind: Retryable, Op: op, Record: record, Directory: name, Err: err}
+	}
+	outer := *inner
+	outer.Op, outer.Record, outer.Directory = op, record, name
+	if inner.Op == signIn && op != signIn {
+		outer.Err = fmt.Errorf("cannot sign in: %w", inner.Err)
+	}
+	return &outer
+}
+
+// signIn is the operation of getting a token or a session.
+const signIn = "sign in"

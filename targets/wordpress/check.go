@@ -32,7 +32,7 @@ func (s *site) Check(ctx context.Context, request directory.CheckRequest) ([]dir
 	if err := ctx.Err(); err != nil {
 		return nil, s.client.fail(call{op: op}, &directory.Error{Kind: directory.Retryable, Err: err})
 	}
-	var r users.Report
+	var r directory.Findings
 	var self me
 	k := call{method: http.MethodGet, route: meRoute, query: url.Values{"context": {"edit"}, "_fields": {"id,username,roles,capabilities"}}, op: op}
 	if _, err := s.client.get(ctx, k, &self); err != nil {
@@ -67,7 +67,7 @@ func (s *site) Check(ctx context.Context, request directory.CheckRequest) ([]dir
 }
 
 // explain says why the first request failed, with what the site's index tells without signing in.
-func (s *site) explain(ctx context.Context, r *users.Report, cause error) {
+func (s *site) explain(ctx context.Context, r *directory.Findings, cause error) {
 	r.Failed("connection", cause, phpLog)
 	if !errors.Is(cause, directory.Auth) {
 		return
@@ -94,7 +94,7 @@ func (s *site) explain(ctx context.Context, r *users.Report, cause error) {
 
 const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
-func (s *site) checkCapabilities(r *users.Report, self me, write bool) {
+func (s *site) checkCapabilities(r *directory.Findings, self me, write bool) {
 	missing := func(needed ...string) []string {
 		return slices.DeleteFunc(needed, func(capability string) bool { return self.Capabilities[capability] })
 	}
@@ -116,7 +116,7 @@ func (s *site) checkCapabilities(r *users.Report, self me, write bool) {
 }
 
 // checkMeta compares the meta keys that are used with those that the site has registered.
-func (s *site) checkMeta(r *users.Report, f features, used []string) {
+func (s *site) checkMeta(r *directory.Findings, f features, used []string) {
 	keys := map[string]string{}
 	for _, name := range used {
 		if key, ok := strings.CutPrefix(name, directory.CustomPrefix); ok && name != users.Description {
@@ -149,7 +149,7 @@ func (s *site) checkMeta(r *users.Report, f features, used []string) {
 
 // checkMultisite looks whether the site is one of a network, where a site's administrator may do little. The settings'
 // schema, which everybody may read, lacks the address of the site there (wp-includes/option.php).
-func (s *site) checkMultisite(ctx context.Context, r *users.Report) {
+func (s *site) checkMultisite(ctx context.Context, r *directory.Findings) {
 	var route routeData
 	if _, err := s.client.get(ctx, call{method: http.MethodOptions, route: settingsRoute, op: "check"}, &route); err != nil {
 		return // a plugin hides it; the other findings say what works
@@ -163,7 +163,7 @@ func (s *site) checkMultisite(ctx context.Context, r *users.Report) {
 }
 
 // checkWrites looks at what only writing needs.
-func (s *site) checkWrites(ctx context.Context, r *users.Report, f features, self me) {
+func (s *site) checkWrites(ctx context.Context, r *directory.Findings, f features, self me) {
 	if !strings.Contains(f.allow, http.MethodPost) && f.allow != "" {
 		r.Fault("permissions", "the site does not let the service account create users", "give its role the capability create_users")
 	}

@@ -19,7 +19,7 @@ func (w *website) Check(ctx context.Context, request directory.CheckRequest) ([]
 		return nil, w.server.fail(k, err)
 	}
 	const look = "look into the database server's error log"
-	var r users.Report
+	var r directory.Findings
 	f, err := w.learn(ctx)
 	if err != nil {
 		r.Failed("connection", w.server.fail(k, err), look)
@@ -91,7 +91,7 @@ func cutLast(s, separator string) (before, after string, ok bool) {
 	return s[:i], s[i+len(separator):], true
 }
 
-func (w *website) checkPrivileges(ctx context.Context, r *users.Report, write bool) {
+func (w *website) checkPrivileges(ctx context.Context, r *directory.Findings, write bool) {
 	ignore := func(func(...any) error) error { return nil }
 	explain := func(name, table, statement string) bool {
 		err := w.server.query(ctx, w.server.db, ignore, "EXPLAIN "+statement)
@@ -123,7 +123,7 @@ func (w *website) checkPrivileges(ctx context.Context, r *users.Report, write bo
 	}
 }
 
-func (w *website) checkTables(r *users.Report, f facts, write bool) {
+func (w *website) checkTables(r *directory.Findings, f facts, write bool) {
 	for _, name := range []string{w.tables.users, w.tables.meta} {
 		if width(f.charsets[name]) == 3 {
 			r.Warn("tables", fmt.Sprintf("the table %s is kept in %s: values with emoji or rare letters are refused", name, f.charsets[name]), "convert it to utf8mb4")
@@ -143,7 +143,7 @@ func (w *website) checkTables(r *users.Report, f facts, write bool) {
 }
 
 // checkUsed compares the meta keys that the rules use with those that are attributes.
-func (w *website) checkUsed(r *users.Report, used []string) {
+func (w *website) checkUsed(r *directory.Findings, used []string) {
 	for _, name := range slices.Sorted(slices.Values(used)) {
 		if key, custom := strings.CutPrefix(name, directory.CustomPrefix); custom {
 			if _, ok := w.desc.Attribute(name); !ok {
@@ -155,7 +155,7 @@ func (w *website) checkUsed(r *users.Report, used []string) {
 
 // checkCache looks whether the site keeps its passing data in the database. A site with a persistent object cache keeps it
 // there (wp-includes/option.php, set_transient), and would go on showing users as they were.
-func (w *website) checkCache(ctx context.Context, r *users.Report) {
+func (w *website) checkCache(ctx context.Context, r *directory.Findings) {
 	fresh := 0
 	row := func(scan func(...any) error) error { return scan(&fresh) }
 	err := w.server.query(ctx, w.server.db, row, "SELECT COUNT(*) FROM "+w.tables.options+
@@ -169,7 +169,7 @@ func (w *website) checkCache(ctx context.Context, r *users.Report) {
 }
 
 // otherPrefixes names the prefixes that there are, where the configured one is wrong.
-func (w *website) otherPrefixes(ctx context.Context, r *users.Report) {
+func (w *website) otherPrefixes(ctx context.Context, r *directory.Findings) {
 	var found []string
 	row := func(scan func(...any) error) error {
 		var name string
