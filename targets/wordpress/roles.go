@@ -39,14 +39,13 @@ func (s *site) ListGroups(ctx context.Context, request directory.GroupListReques
 		}
 		start = n
 	}
-	more := s.roles
-	if len(more) == 0 && !s.familiar(request.Names) {
-		var whole bool
-		if more, whole = s.sightings.roles(); !whole {
-			var err error
-			if more, err = s.found.Get(func() ([]string, error) { return s.gather(ctx, op) }); err != nil {
-				return directory.GroupPage{}, err
-			}
+	// What was seen counts beside the option too: a role that somebody has and the list lacks would look like a list cut short.
+	seen, whole := s.sightings.roles()
+	more := users.Union(s.roles, seen)
+	if len(s.roles) == 0 && !whole && !s.familiar(request.Names) {
+		var err error
+		if more, err = s.found.Get(func() ([]string, error) { return s.gather(ctx, op) }); err != nil {
+			return directory.GroupPage{}, err
 		}
 	}
 	roles := users.Union(users.CoreRoles(), append([]string{s.rules.DefaultRole}, more...))
@@ -118,14 +117,13 @@ func (v *sightings) page(number, size int, p page, accounts []directory.Account)
 func (v *sightings) roles() (all []string, whole bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	whole = v.last > 0
 	for number := 1; number <= v.last; number++ {
 		roles, seen := v.pages[number]
-		if !seen {
-			return nil, false
-		}
+		whole = whole && seen
 		all = users.Union(all, roles)
 	}
-	return all, v.last > 0
+	return all, whole
 }
 
 // gather reads the roles of all users.

@@ -198,3 +198,26 @@ func TestAThinListingTeachesNoRoles(t *testing.T) {
 		t.Errorf("from a page that lacks rows these groups are told: %+v, %v", page.Groups, err)
 	}
 }
+
+// A site has roles that the option does not name. Whoever has one must not make the list of roles look cut short: then nobody
+// would ever lose access again.
+func TestTheOptionRolesLeavesNoRoleOutThatSomebodyHas(t *testing.T) {
+	t.Parallel()
+	f := newFake()
+	f.addMany(150, "subscriber")
+	f.add(&fakeUser{login: "m", email: "m@example.com", roles: []string{"shop_manager"}})
+	s := f.open(t, "roles", []string{"customer"})
+	for request := (directory.ListRequest{}); ; {
+		page, err := s.ListAccounts(t.Context(), request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if request.Cursor = page.Next; request.Cursor == "" {
+			break
+		}
+	}
+	page, err := s.ListGroups(t.Context(), directory.GroupListRequest{})
+	if err != nil || !slices.ContainsFunc(page.Groups, func(g directory.Group) bool { return g.ID == "shop_manager" }) {
+		t.Errorf("%+v, %v", page.Groups, err)
+	}
+}
