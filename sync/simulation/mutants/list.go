@@ -29,10 +29,10 @@ var mutants = []mutant{
 		{"sync/diff/release.go", "d.Now.Sub(c.Link.Since) >= grace", "d.Now.Sub(c.Link.Since) >= grace/1000"},
 	}},
 	{"removals", "no more accounts lose access than the limit allows", []patch{
-		{"sync/guard/guard.go", "{removals, creations, updates, changedRules, moved}", "{creations, updates, changedRules, moved}"},
+		{"sync/guard/guard.go", "{removals, creations, updates, changedRules, moved, lost}", "{creations, updates, changedRules, moved, lost}"},
 	}},
 	{"rules", "changed rules write nothing before they are approved", []patch{
-		{"sync/guard/guard.go", "{removals, creations, updates, changedRules, moved}", "{removals, creations, updates, moved}"},
+		{"sync/guard/guard.go", "{removals, creations, updates, changedRules, moved, lost}", "{removals, creations, updates, moved, lost}"},
 	}},
 	{"ceiling", "an approval covers the approved plan and nothing beyond", []patch{
 		{"sync/guard/guard.go", "if seen.beyond.n == 0 {", "if seen.beyond.n >= 0 {"},
