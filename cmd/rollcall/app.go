@@ -218,7 +218,7 @@ func (a *app) job(sync rules.Sync, trigger string) (engine.Job, error) {
 		return engine.Job{}, usageError{fmt.Errorf("sync %s: source %s and target %s are the same place (%s); people are brought from one place to another, so name two",
 			sync.Name, sync.Source, sync.Target, identity)}
 	}
-	job := engine.Job{Sync: sync, Source: source, Target: target, Trigger: trigger, ApproveCommand: a.approveCommand(sync.Name, extent{})}
+	job := engine.Job{Sync: sync, Source: source, Target: target, Trigger: trigger, ApproveCommand: a.approveCommand(trigger, sync.Name, extent{})}
 	before := true
 	for _, other := range a.config.Syncs {
 		job.Configured = append(job.Configured, other.Name)
@@ -281,10 +281,7 @@ func (p *accountFlag) Set(who string) error {
 // jobOf is job for a part of a sync.
 func (a *app) jobOf(sync rules.Sync, trigger string, e extent) (engine.Job, error) {
 	job, err := a.job(sync, trigger)
-	job.Account, job.TrustSize, job.ApproveCommand = e.account, e.trustSize, a.approveCommand(sync.Name, e)
-	if trigger == "import" {
-		job.ApproveCommand = strings.Replace(job.ApproveCommand, "rollcall sync ", "rollcall import ", 1)
-	}
+	job.Account, job.TrustSize, job.ApproveCommand = e.account, e.trustSize, a.approveCommand(trigger, sync.Name, e)
 	return job, err
 }
 
@@ -298,9 +295,14 @@ func checkTrust(e extent, syncs []rules.Sync) error {
 	return nil
 }
 
-// approveCommand is the exact command that approves a plan of this configuration, state and extent, without the token.
-func (a *app) approveCommand(sync string, e extent) string {
-	parts := []string{"rollcall", "sync", shellQuote(sync)}
+// approveCommand is the exact command that approves a plan of this configuration, state and extent, without the token. An import
+// is approved as one, with its progress; everything else by a sync.
+func (a *app) approveCommand(trigger, sync string, e extent) string {
+	command := "sync"
+	if trigger == "import" {
+		command = trigger
+	}
+	parts := []string{"rollcall", command, shellQuote(sync)}
 	add := func(flag, value string) { parts = append(parts, flag, shellQuote(value)) }
 	for _, path := range a.configPaths {
 		add("--config", path)

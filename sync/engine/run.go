@@ -106,7 +106,9 @@ func (w *world) apply(ctx context.Context, run string, lease *state.Lease, pairs
 	began := options.Now()
 	result, err := apply.Run(ctx, &w.plan, options)
 	if err == nil {
-		err = w.rememberPace(ctx, &result, options.Now().Sub(began))
+		if err := w.rememberPace(ctx, &result, options.Now().Sub(began)); err != nil { // no run fails for an estimate
+			w.engine.options.Log.Warn("how fast the run was is not remembered", "sync", w.sync.Name, "error", err)
+		}
 	}
 	return result, err
 }
