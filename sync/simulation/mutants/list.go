@@ -29,10 +29,10 @@ var mutants = []mutant{
 		{"sync/diff/release.go", "d.Now.Sub(c.Link.Since) >= grace", "d.Now.Sub(c.Link.Since) >= grace/1000"},
 	}},
 	{"removals", "no more accounts lose access than the limit allows", []patch{
-		{"sync/guard/guard.go", "{removals, creations, updates, changedRules, moved, lost}", "{creations, updates, changedRules, moved, lost}"},
+		{"sync/guard/guard.go", "{removals, creations, updates, changedRules, moved, lost, restored}", "{creations, updates, changedRules, moved, lost, restored}"},
 	}},
 	{"rules", "changed rules write nothing before they are approved", []patch{
-		{"sync/guard/guard.go", "{removals, creations, updates, changedRules, moved, lost}", "{removals, creations, updates, moved, lost}"},
+		{"sync/guard/guard.go", "{removals, creations, updates, changedRules, moved, lost, restored}", "{removals, creations, updates, moved, lost, restored}"},
 	}},
 	{"ceiling", "an approval covers the approved plan and nothing beyond", []patch{
 		{"sync/guard/guard.go", "if seen.beyond.n == 0 {", "if seen.beyond.n >= 0 {"},
