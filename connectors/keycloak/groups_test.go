@@ -9,24 +9,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/rollcall-sync/rollcall/sync/directory"
+	"github.com/rollcall-sync/rollcall/sync/directory/directorytest"
 	"github.com/rollcall-sync/rollcall/sync/directory/optiondoc/optiondoctest"
 )
-
-func listGroups(t *testing.T, d *Directory, size int) (all []directory.Group) {
-	t.Helper()
-	request := directory.GroupListRequest{Size: size}
-	for {
-		page, err := d.ListGroups(t.Context(), request)
-		if err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, page.Groups...)
-		if page.Next == "" {
-			return all
-		}
-		request.Cursor = page.Next
-	}
-}
 
 func listMembers(t *testing.T, d *Directory, group string, size int) (all []string) {
 	t.Helper()
@@ -74,7 +59,7 @@ func TestGroupsOfAnyDepthAreListedFlat(t *testing.T) {
 				t.Parallel()
 				f, want := tree(t)
 				f.nested = nested
-				got := listGroups(t, f.open(t, nil), size)
+				got := directorytest.Groups(t, f.open(t, nil), directory.GroupListRequest{Size: size})
 				byID := func(a, b directory.Group) int { return strings.Compare(a.ID, b.ID) }
 				slices.SortFunc(got, byID)
 				if diff := cmp.Diff(want, got); diff != "" {
@@ -167,7 +152,7 @@ func TestRolesAsGroups(t *testing.T) {
 		{ID: "client:website:editor", Name: "editor", Path: "website/editor"},
 	}
 	for _, size := range []int{0, 2} {
-		if diff := cmp.Diff(want, listGroups(t, d, size)); diff != "" {
+		if diff := cmp.Diff(want, directorytest.Groups(t, d, directory.GroupListRequest{Size: size})); diff != "" {
 			t.Errorf("pages of %d (-want +got):\n%s", size, diff)
 		}
 	}
@@ -210,7 +195,7 @@ func TestGroupsCanBeLeftOut(t *testing.T) {
 	f := newFake(t)
 	f.addGroup("Staff", "")
 	d := f.open(t, map[string]any{"groups": false})
-	if got := listGroups(t, d, 0); len(got) != 0 {
+	if got := directorytest.Groups(t, d, directory.GroupListRequest{}); len(got) != 0 {
 		t.Errorf("listed %v", got)
 	}
 }
@@ -232,7 +217,7 @@ func TestATakenGroupNameIsAConflict(t *testing.T) {
 	f := newFake(t)
 	d := f.open(t, nil)
 	g, err := d.CreateGroup(t.Context(), "Editors")
-	if diff := cmp.Diff([]directory.Group{g}, listGroups(t, d, 0)); diff != "" || err != nil {
+	if diff := cmp.Diff([]directory.Group{g}, directorytest.Groups(t, d, directory.GroupListRequest{})); diff != "" || err != nil {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
 	_, err = d.CreateGroup(t.Context(), "Editors")
@@ -266,8 +251,8 @@ func TestRequestCounts(t *testing.T) {
 	count("sign-in and count", 2, func() { _, _ = d.CountAccounts(t.Context()) })
 	// Administrators: client, its roles, holders of three of them, realm roles, holders of admin, groups; and the user
 	// stores, once. Users: three pages and the empty one.
-	count("the listing", 8+1+4, func() { listAll(t, d, directory.ListRequest{}) })
-	count("the groups", 1, func() { listGroups(t, d, 0) })
+	count("the listing", 8+1+4, func() { directorytest.Accounts(t, d, directory.ListRequest{}) })
+	count("the groups", 1, func() { directorytest.Groups(t, d, directory.GroupListRequest{}) })
 	count("the memberships", groups, func() {
 		for _, g := range f.groups {
 			listMembers(t, d, g.id, 0)

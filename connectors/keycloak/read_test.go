@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/rollcall-sync/rollcall/sync/directory"
+	"github.com/rollcall-sync/rollcall/sync/directory/directorytest"
 )
 
 // wantError checks kind, remedy and form of an error.
@@ -32,23 +33,6 @@ func wantError(t *testing.T, err error, kind directory.ErrorKind, remedy string)
 		t.Errorf("the error tells the secret: %v", err)
 	}
 	return e
-}
-
-// listAll follows the listing to its end.
-func listAll(t *testing.T, d *Directory, request directory.ListRequest) (all []directory.Account, pages int) {
-	t.Helper()
-	for {
-		page, err := d.ListAccounts(t.Context(), request)
-		if err != nil {
-			t.Fatal(err)
-		}
-		pages++
-		all = append(all, page.Accounts...)
-		if page.Next == "" {
-			return all, pages
-		}
-		request.Cursor = page.Next
-	}
 }
 
 func byName(t *testing.T, accounts []directory.Account, username string) directory.Account {
@@ -109,7 +93,7 @@ func TestAShortPageIsNotTheEnd(t *testing.T) {
 		reply(w, 200, f.shown(r, f.find(r)[10:11]))
 		return true
 	}
-	all, pages := listAll(t, f.open(t, map[string]any{"page_size": 10}), directory.ListRequest{})
+	all, pages := directorytest.Accounts(t, f.open(t, map[string]any{"page_size": 10}), directory.ListRequest{})
 	if len(all) != 21 || pages != 4 {
 		t.Errorf("listed %d accounts in %d pages, want 21 in 4", len(all), pages)
 	}
@@ -207,7 +191,7 @@ func TestWhatARecordBecomes(t *testing.T) {
 	if diff := cmp.Diff([]directory.Account{want}, page.Accounts); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	everything, _ := listAll(t, d, directory.ListRequest{})
+	everything, _ := directorytest.Accounts(t, d, directory.ListRequest{})
 	if v, ok := everything[0].Attributes["title"]; !ok || !v.IsEmpty() {
 		t.Errorf("title is %v (%t), want known to be empty", v, ok)
 	}
@@ -292,7 +276,7 @@ func TestServiceAccountsAreNotFoundAndNotListed(t *testing.T) {
 	f := newFake(t)
 	f.people(2)
 	d := f.open(t, nil)
-	all, _ := listAll(t, d, directory.ListRequest{})
+	all, _ := directorytest.Accounts(t, d, directory.ListRequest{})
 	count, err := d.CountAccounts(t.Context())
 	if err != nil || len(all) != 2 || count != 2 {
 		t.Errorf("listed %d, counted %d (%v), want 2 each", len(all), count, err)
@@ -368,7 +352,7 @@ func TestUsersOfAFederation(t *testing.T) {
 	f.add(fakeUser{ID: "u2", Username: "bert", Enabled: true, Federation: "ldap-2"})
 	f.add(fakeUser{ID: "u3", Username: "cleo", Enabled: true})
 	d := f.open(t, nil)
-	all, _ := listAll(t, d, directory.ListRequest{})
+	all, _ := directorytest.Accounts(t, d, directory.ListRequest{})
 	for username, want := range map[string]string{"anna": "kept in the read-only user federation staff LDAP", "bert": "", "cleo": ""} {
 		if got := byName(t, all, username).ReadOnly; got != want {
 			t.Errorf("%s is read-only because %q, want %q", username, got, want)
@@ -380,7 +364,7 @@ func TestUsersOfAFederation(t *testing.T) {
 	}
 	// Without view-realm nobody can tell, and the remedy says so.
 	f.roles = []string{viewUsers, manageUsers}
-	all, _ = listAll(t, f.open(t, nil), directory.ListRequest{})
+	all, _ = directorytest.Accounts(t, f.open(t, nil), directory.ListRequest{})
 	if got := byName(t, all, "bert").ReadOnly; !strings.Contains(got, "grant view-realm") {
 		t.Errorf("without view-realm bert is read-only because %q", got)
 	}

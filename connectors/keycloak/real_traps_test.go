@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/rollcall-sync/rollcall/sync/directory"
+	"github.com/rollcall-sync/rollcall/sync/directory/directorytest"
 	"github.com/rollcall-sync/rollcall/sync/directory/directorytest/real"
 )
 
@@ -15,7 +16,7 @@ func TestRealListing(t *testing.T) {
 	realm := real.Keycloak(t).Realm(t)
 	realm.AddPeople(real.People(0, 25)...)
 	d := openReal(t, realm, map[string]any{"page_size": 10})
-	all, pages := listAll(t, d, directory.ListRequest{})
+	all, pages := directorytest.Accounts(t, d, directory.ListRequest{})
 	count, err := d.CountAccounts(t.Context())
 	if err != nil || len(all) != 25 || count != 25 || pages != 4 {
 		t.Errorf("listed %d in %d pages, counted %d (%v); want 25 in 4, the service account left out", len(all), pages, count, err)
@@ -42,7 +43,7 @@ func TestRealFindingOfAdministratorsIsCheap(t *testing.T) {
 	realm := real.Keycloak(t).Realm(t)
 	realm.AddPeople(real.People(0, 3)...)
 	d := openReal(t, realm, nil)
-	listAll(t, d, directory.ListRequest{})
+	directorytest.Accounts(t, d, directory.ListRequest{})
 	// Sign-in, two pages of users, and what the README states.
 	if got := d.Requests(); got != 1+2+14 {
 		t.Errorf("%d requests, want 17", got)
@@ -58,7 +59,7 @@ func TestRealFindingOfAdministratorsIsCheap(t *testing.T) {
 	realm.Call(http.MethodPost, "/groups/"+group+"/role-mappings/clients/"+management, roles, nil)
 	inGroup := realm.User("person000002").ID
 	realm.Call(http.MethodPut, "/users/"+inGroup+"/groups/"+below, nil, nil)
-	all, _ := listAll(t, d, directory.ListRequest{})
+	all, _ := directorytest.Accounts(t, d, directory.ListRequest{})
 	for username, want := range map[string]bool{"person000000": false, "person000001": true, "person000002": true} {
 		if got := byName(t, all, username).Privileged; (got != "") != want {
 			t.Errorf("%s is privileged because %q, want privileged: %t", username, got, want)
@@ -153,7 +154,7 @@ func TestRealGroupsAreListedFlat(t *testing.T) {
 	inner := realm.AddChildGroup(realm.AddChildGroup(top, "Outer"), "Inner")
 	realm.AddPeople(real.Person{Username: "anna", Groups: []string{"/Staff/Outer/Inner"}})
 	d := openReal(t, realm, nil)
-	groups := listGroups(t, d, 4)
+	groups := directorytest.Groups(t, d, directory.GroupListRequest{Size: 4})
 	if len(groups) != 15 {
 		t.Errorf("%d groups, want 15", len(groups))
 	}
@@ -208,7 +209,7 @@ func TestRealPasswordOfTheServersAdministrator(t *testing.T) {
 	d := openReal(t, realm, map[string]any{
 		"auth_realm": "master", "client_id": "admin-cli", "client_secret": "", "username": server.AdminUser, "password": server.AdminPassword,
 	})
-	all, _ := listAll(t, d, directory.ListRequest{})
+	all, _ := directorytest.Accounts(t, d, directory.ListRequest{})
 	if len(all) != 2 {
 		t.Errorf("listed %d, want 2", len(all))
 	}

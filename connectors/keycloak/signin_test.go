@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/rollcall-sync/rollcall/sync/directory"
+	"github.com/rollcall-sync/rollcall/sync/directory/directorytest"
 )
 
 func TestATokenThatEndsInTheMiddleIsRenewedOnce(t *testing.T) {
@@ -21,7 +22,7 @@ func TestATokenThatEndsInTheMiddleIsRenewedOnce(t *testing.T) {
 		}
 		return false
 	}
-	all, _ := listAll(t, f.open(t, map[string]any{"page_size": 10}), directory.ListRequest{})
+	all, _ := directorytest.Accounts(t, f.open(t, map[string]any{"page_size": 10}), directory.ListRequest{})
 	if len(all) != 25 || f.signIns != 2 {
 		t.Errorf("listed %d accounts with %d sign-ins, want 25 with 2", len(all), f.signIns)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/rollcall-sync/rollcall/sync/directory"
+	"github.com/rollcall-sync/rollcall/sync/directory/directorytest"
 )
 
 func TestAnUpdateWipesNothing(t *testing.T) {
@@ -342,7 +343,7 @@ func TestAdministratorsAreNeverWritten(t *testing.T) {
 			d := f.open(t, nil)
 			var all []directory.Account
 			if test.listed {
-				all, _ = listAll(t, d, directory.ListRequest{})
+				all, _ = directorytest.Accounts(t, d, directory.ListRequest{})
 			}
 			for name, want := range map[string]bool{"direct": complete, "role": true, "in-group": true, "composed": true, "auditor": false, "nobody": false} {
 				if !complete && (name == "role" || name == "composed") {

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/rollcall-sync/rollcall/sync/directory"
+	"github.com/rollcall-sync/rollcall/sync/directory/directorytest"
 )
 
 // wantError checks kind, remedy and form of an error.
@@ -28,37 +29,6 @@ func wantError(t *testing.T, err error, kind directory.ErrorKind, remedy string)
 		t.Errorf("the error tells a secret: %v", err)
 	}
 	return e
-}
-
-// listAll follows the listing to its end.
-func listAll(t *testing.T, d *Directory, request directory.ListRequest) (all []directory.Account, pages int) {
-	t.Helper()
-	for {
-		page, err := d.ListAccounts(t.Context(), request)
-		if err != nil {
-			t.Fatal(err)
-		}
-		pages++
-		all = append(all, page.Accounts...)
-		if page.Next == "" {
-			return all, pages
-		}
-		request.Cursor = page.Next
-	}
-}
-
-func listGroups(t *testing.T, d *Directory) (all []directory.Group) {
-	t.Helper()
-	for request := (directory.GroupListRequest{}); ; {
-		page, err := d.ListGroups(t.Context(), request)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if all = append(all, page.Groups...); page.Next == "" {
-			return all
-		}
-		request.Cursor = page.Next
-	}
 }
 
 func listMembers(t *testing.T, d *Directory, group string) (all []string) {
@@ -90,11 +60,11 @@ func TestRequestsAreAsTheReadmeSays(t *testing.T) {
 				f.addGroup(fmt.Sprintf("group %d", n))
 			}
 			d := f.open(t, nil)
-			all, _ := listAll(t, d, directory.ListRequest{})
+			all, _ := directorytest.Accounts(t, d, directory.ListRequest{})
 			if len(all) != test.present+test.deprovisioned {
 				t.Errorf("listed %d accounts, want %d", len(all), test.present+test.deprovisioned)
 			}
-			if groups := listGroups(t, d); len(groups) != test.groups+1 { // and the mirrored one, without Everyone
+			if groups := directorytest.Groups(t, d, directory.GroupListRequest{}); len(groups) != test.groups+1 { // and the mirrored one, without Everyone
 				t.Errorf("listed %d groups, want %d", len(groups), test.groups+1)
 			}
 			want := map[string]int{
@@ -155,7 +125,7 @@ func TestEachStatusIsListed(t *testing.T) {
 		for status := range want {
 			ids[f.people(1, status)[0].ID] = status
 		}
-		all, _ := listAll(t, f.open(t, map[string]any{"staged": staged}), directory.ListRequest{})
+		all, _ := directorytest.Accounts(t, f.open(t, map[string]any{"staged": staged}), directory.ListRequest{})
 		if len(all) != len(want)+1 {
 			t.Errorf("listed %d accounts, want %d", len(all), len(want)+1)
 		}
@@ -214,7 +184,7 @@ func TestOnlyWhatIsAskedForIsKept(t *testing.T) {
 	f := newFake(t)
 	u := f.people(1, statusActive)[0]
 	u.Profile["costCenter"], u.Profile["department"] = "K-1", "Press"
-	all, _ := listAll(t, f.open(t, nil), directory.ListRequest{Attributes: []string{directory.Department, "custom.rcFavouriteColour"}})
+	all, _ := directorytest.Accounts(t, f.open(t, nil), directory.ListRequest{Attributes: []string{directory.Department, "custom.rcFavouriteColour"}})
 	got := all[1].Attributes.Names()
 	if want := []string{"custom.rcFavouriteColour", directory.Department, directory.Email, directory.Username}; !slices.Equal(got, want) {
 		t.Errorf("kept %q, want %q", got, want)
@@ -294,7 +264,7 @@ func TestAdministratorsAreMarked(t *testing.T) {
 	f.admins[group.id] = "USER_ADMIN"
 	people[4].groups = []string{group.id}
 	d := f.open(t, nil)
-	all, _ := listAll(t, d, directory.ListRequest{})
+	all, _ := directorytest.Accounts(t, d, directory.ListRequest{})
 	for i, account := range all[1:] {
 		if got := account.Privileged != ""; got != (i < 4) {
 			t.Errorf("account %d is privileged %q in the listing", i, account.Privileged)
@@ -348,7 +318,7 @@ func TestBuiltInGroupsAreLeftOut(t *testing.T) {
 	u := f.people(1, statusActive)[0]
 	u.groups = []string{mirrored}
 	d := f.open(t, nil)
-	groups := listGroups(t, d)
+	groups := directorytest.Groups(t, d, directory.GroupListRequest{})
 	if len(groups) != 1 || groups[0].ID != mirrored || groups[0].ReadOnly == "" {
 		t.Errorf("got %+v, want the mirrored group alone, read only", groups)
 	}

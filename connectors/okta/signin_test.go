@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/rollcall-sync/rollcall/sync/directory"
+	"github.com/rollcall-sync/rollcall/sync/directory/directorytest"
 )
 
 // appOptions are those of an app with the test's key, in the form in which Okta's console hands it out.
@@ -44,7 +45,7 @@ func TestBothFormsOfAKeySignIn(t *testing.T) {
 			options["private_key"] = key
 		}
 		d := f.open(t, options)
-		if all, _ := listAll(t, d, directory.ListRequest{}); len(all) != 1 || f.signIns != 1 {
+		if all, _ := directorytest.Accounts(t, d, directory.ListRequest{}); len(all) != 1 || f.signIns != 1 {
 			t.Errorf("%s: listed %d accounts with %d sign-ins", name, len(all), f.signIns)
 		}
 		if self, err := d.Self(t.Context()); err != nil || self != "" {
@@ -90,7 +91,7 @@ func TestATokenThatEndsInTheMiddleIsRenewedOnce(t *testing.T) {
 		}
 		return false
 	}
-	if all, _ := listAll(t, d, directory.ListRequest{}); len(all) != 31 || f.signIns != 2 {
+	if all, _ := directorytest.Accounts(t, d, directory.ListRequest{}); len(all) != 31 || f.signIns != 2 {
 		t.Errorf("listed %d accounts with %d sign-ins, want 31 with 2", len(all), f.signIns)
 	}
 	f.intercept = func(http.ResponseWriter, *http.Request, string) bool { clear(f.bearers); return false }

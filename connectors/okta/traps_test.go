@@ -13,6 +13,7 @@ import (
 	sdk "github.com/okta/okta-sdk-golang/v2/okta"
 
 	"github.com/rollcall-sync/rollcall/sync/directory"
+	"github.com/rollcall-sync/rollcall/sync/directory/directorytest"
 )
 
 // Each test here is of a trap that okta-sdk-golang v2.20.0 sets by its defaults. It first shows that the trap is there, with
@@ -232,7 +233,7 @@ func TestTrapLinksInOneLine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if all, pages := listAll(t, d.(*Directory), directory.ListRequest{}); len(all) != 451 || pages != 4 {
+	if all, pages := directorytest.Accounts(t, d.(*Directory), directory.ListRequest{}); len(all) != 451 || pages != 4 {
 		t.Errorf("listed %d accounts in %d pages, want 451 in 4", len(all), pages)
 	}
 }
@@ -297,7 +298,7 @@ func TestTrapPagesDecodedIntoEachOther(t *testing.T) {
 	if second.Id != people[2].ID || (*second.Profile)["costCenter"] != "K-1" {
 		t.Errorf("the SDK's second user is %s with %v, and was seen to become the fourth with its own attributes", second.Id, *second.Profile)
 	}
-	all, _ := listAll(t, f.open(t, map[string]any{"page_size": 2}), directory.ListRequest{})
+	all, _ := directorytest.Accounts(t, f.open(t, map[string]any{"page_size": 2}), directory.ListRequest{})
 	for i, account := range all {
 		if want := f.users[i].ID; account.ID != want {
 			t.Errorf("account %d is %s, want %s", i, account.ID, want)
@@ -358,7 +359,7 @@ func TestTrapSettingsFromTheEnvironment(t *testing.T) {
 		t.Errorf("the SDK takes %q and %d retries, and was seen to take them from the environment", got.Token, got.RateLimit.MaxRetries)
 	}
 	d := f.open(t, nil)
-	if all, _ := listAll(t, d, directory.ListRequest{}); len(all) != 1 {
+	if all, _ := directorytest.Accounts(t, d, directory.ListRequest{}); len(all) != 1 {
 		t.Errorf("listed %d accounts, want the fake's one", len(all))
 	}
 	ours := d.sdk.GetConfig().Okta.Client

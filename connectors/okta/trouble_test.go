@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rollcall-sync/rollcall/sync/directory"
+	"github.com/rollcall-sync/rollcall/sync/directory/directorytest"
 )
 
 func TestAnAddressThatIsNoOrg(t *testing.T) {
@@ -123,7 +124,7 @@ func TestThrottledForMinutes(t *testing.T) {
 		f.used[""] = 600 // other applications use everything up
 		return false
 	}
-	if all, _ := listAll(t, f.open(t, nil), directory.ListRequest{}); len(all) != 1 {
+	if all, _ := directorytest.Accounts(t, f.open(t, nil), directory.ListRequest{}); len(all) != 1 {
 		t.Errorf("listed %d accounts", len(all))
 	}
 	for _, rest := range f.slept {
@@ -161,7 +162,7 @@ func TestLimitsAreHeededBeforeTheyBite(t *testing.T) {
 			return false
 		}
 		d := f.open(t, map[string]any{"page_size": 2, "rate_share": test.share})
-		if all, _ := listAll(t, d, directory.ListRequest{}); len(all) != 60 {
+		if all, _ := directorytest.Accounts(t, d, directory.ListRequest{}); len(all) != 60 {
 			t.Errorf("listed %d accounts", len(all))
 		}
 		if most != test.most || refused > 0 {

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/rollcall-sync/rollcall/sync/directory"
+	"github.com/rollcall-sync/rollcall/sync/directory/directorytest"
 )
 
 func create(t *testing.T, d *Directory, n int, status directory.Status, groups ...string) directory.Account {
@@ -44,7 +45,7 @@ func TestCreatingIsOneRequest(t *testing.T) {
 	f := newFake(t)
 	group := f.addGroup("Editors")
 	d := f.open(t, nil)
-	listGroups(t, d)
+	directorytest.Groups(t, d, directory.GroupListRequest{})
 	f.forget()
 	for n := range 3 {
 		if account := create(t, d, n, directory.StatusActive, group.id); !slices.Equal(f.user(account.ID).groups, []string{group.id}) {
@@ -65,7 +66,7 @@ func TestRequestsOfWritesAreAsTheReadmeSays(t *testing.T) {
 	if _, err := d.Self(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	listGroups(t, d)
+	directorytest.Groups(t, d, directory.GroupListRequest{})
 	set := func(id string, status directory.Status) func() error {
 		return func() error {
 			_, err := d.SetStatus(t.Context(), directory.StatusRequest{ID: id, Status: status})
